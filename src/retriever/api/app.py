@@ -1,0 +1,176 @@
+"""The routes. Each is a few lines: the searcher answers, msgspec or the page writes it down."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import fastapi_offline
+import msgspec
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+import retriever
+from retriever.api.guard import Guard
+from retriever.api.problems import Problem, add_problem_handlers
+from retriever.api.requests import AskQuery, AskRequest
+from retriever.api.service import NotReadyError, Service
+from retriever.errors import InputError
+from retriever.search import Searcher
+from retriever.types import Answer, Manifest
+from retriever.web.page import CSP, STATIC, render_page, render_results
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is not JSON"},
+    413: {"model": Problem, "description": "The body is too large"},
+    415: {"model": Problem, "description": "The body is not sent as JSON"},
+    422: {"model": Problem, "description": "A field is missing, unknown or out of bounds"},
+    503: {"model": Problem, "description": "No index is open"},
+}
+_ASK_GET: dict[int | str, dict[str, Any]] = {status: _PROBLEMS[status] for status in (422, 503)}
+
+
+def create_app(open_searcher: Callable[[], Searcher], *, title: str, k: int, max_body: int) -> FastAPI:
+    """Return the application. `open_searcher` is called once, in the background, when it starts."""
+    service = Service(open_searcher)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.stop()
+
+    app = FastAPI(
+        title="retriever",
+        version=retriever.__version__,
+        description="Ask a question in your own words, get the FAQ passage that answers it.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(Guard, max_body=max_body)
+    add_problem_handlers(app)
+    _add_ask(app, service, k)
+    _add_health(app, service)
+    _add_page(app, service, title, k)
+    _add_docs(app)
+    return app
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _add_ask(app: FastAPI, service: Service, k: int) -> None:
+    # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
+    @app.post("/ask", response_model=Answer, responses=_PROBLEMS, tags=["ask"], summary="Ask a question")
+    def ask(asked: AskRequest) -> Response:
+        filters = asked.filters.to_filters()
+        return _json(
+            service.searcher.ask(
+                asked.question, asked.k or k, filters, explain=asked.explain, min_confidence=asked.min_confidence
+            )
+        )
+
+    @app.get("/ask", response_model=Answer, responses=_ASK_GET, tags=["ask"], summary="Ask a question by its address")
+    def ask_by_address(asked: Annotated[AskQuery, Query()]) -> Response:
+        filters = asked.to_filters()
+        return _json(
+            service.searcher.ask(
+                asked.q, asked.k or k, filters, explain=asked.explain, min_confidence=asked.min_confidence
+            )
+        )
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", tags=["health"], summary="Is the server up?")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", responses={503: _PROBLEMS[503]}, tags=["health"], summary="Is a snapshot open?")
+    async def readyz() -> dict[str, str]:
+        return {"status": "ready", "snapshot": service.searcher.manifest.id}
+
+    @app.get(
+        "/info", response_model=Manifest, responses={503: _PROBLEMS[503]}, tags=["health"], summary="What is served?"
+    )
+    async def info() -> Response:
+        return _json(service.searcher.manifest)
+
+
+def _add_page(app: FastAPI, service: Service, title: str, default_k: int) -> None:
+    def answer(query: str, k: int) -> tuple[Answer | None, str | None, int]:
+        """Return the answer, or else what is wrong, and the status that says so."""
+        if not query.strip():
+            return None, None, 200
+        try:
+            return service.searcher.ask(query, k), None, 200
+        except InputError as error:
+            return None, f"Your {error.field} {error.problem}.", 422
+        except NotReadyError:
+            return None, "The index is not open yet. Try again in a moment.", 503
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def page(request: Request, q: str = "") -> Response:
+        k = _whole(request.query_params.get("k"), default_k)
+        found, error, status = answer(q, k)
+        headers = {"Content-Security-Policy": CSP}
+        given = k if "k" in request.query_params else None
+        return HTMLResponse(
+            render_page(title=title, query=q, answer=found, error=error, k=given), status, headers=headers
+        )
+
+    @app.get("/results", response_class=HTMLResponse, include_in_schema=False)
+    def results(request: Request, q: str = "") -> Response:
+        found, error, status = answer(q, _whole(request.query_params.get("k"), default_k))
+        headers = {"Content-Security-Policy": CSP, "X-Robots-Tag": "noindex"}
+        return HTMLResponse(render_results(found, q, error), status, headers=headers)
+
+    app.mount("/static", _Immutable(directory=STATIC), name="static")
+
+
+def _whole(text: str | None, default: int) -> int:
+    """Return a page's `k`; one that is not a number is a slip in an address, and not worth an error."""
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,4}", text) else default
+
+
+class _Immutable(StaticFiles):
+    """Static files whose address changes with their content."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return the file, to be kept for ever."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Content-Security-Policy"] = CSP
+        return response
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Serve Swagger UI from this machine: FastAPI's own page loads it from a third party."""
+    html = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="retriever: API",
+        swagger_js_url="/docs/static/swagger-ui-bundle.js",
+        swagger_css_url="/docs/static/swagger-ui.css",
+        swagger_favicon_url="/docs/static/favicon.png",
+    )
+    scripts = re.findall(rb"<script>(.*?)</script>", bytes(html.body), re.DOTALL)
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s).digest()).decode()}'" for s in scripts)
+    policy = (
+        f"default-src 'self'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(bytes(html.body), headers={"Content-Security-Policy": policy})
+
+    static = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/docs/static", StaticFiles(directory=static), name="docs-static")

@@ -1,0 +1,95 @@
+"""What every request passes before a route sees it: a small body, in time, of the right type; safe headers after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retriever.api.problems import problem
+
+# A body of some kilobytes arrives at once; one that trickles holds a connection for nothing.
+_BODY_SECONDS = 5.0
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class TooLargeError(Exception):
+    """The body is larger than what is taken."""
+
+
+class Guard:
+    """ASGI middleware: 413, 415 and 408 before the body is parsed, and the headers that browsers heed."""
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
+        self._app = app
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        refusal = None
+        if scope["method"] == "POST" and not _is_json(headers.get("content-type", "")):
+            refusal = problem(415, "Send the body as JSON: Content-Type: application/json.")
+        else:
+            try:
+                body = await asyncio.wait_for(self._read(headers, receive), _BODY_SECONDS)
+            except TooLargeError:
+                refusal = problem(413, f"The body has more than {self._max_body:,} bytes.", headers=_CLOSE)
+            except TimeoutError:
+                refusal = problem(408, f"The body did not arrive within {_BODY_SECONDS:g} seconds.", headers=_CLOSE)
+        if refusal is not None:
+            await refusal(scope, receive, send_safe)
+        elif body is not None:
+            await self._app(scope, _replay(body, receive), send_safe)
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+        """Return the body; None if the client hung up before it was sent."""
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._max_body:
+            raise TooLargeError
+        parts: list[bytes] = []
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            parts.append(message.get("body", b""))
+            if sum(map(len, parts)) > self._max_body:
+                raise TooLargeError
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+
+_CLOSE = {"Connection": "close"}
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body that was read, and then whatever comes after it."""
+    messages: Iterable[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replay() -> Message:
+        for message in messages:
+            return message
+        return await receive()
+
+    return replay

@@ -1,0 +1,67 @@
+"""What `/ask` takes, as the OpenAPI docs show it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from retriever.defaults import DEFAULT_K, MAX_K, MAX_QUESTION
+from retriever.types import EntryKind, Filters
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; ask something")
+    return text
+
+
+_Question = Annotated[str, AfterValidator(_not_blank), Field(max_length=MAX_QUESTION)]
+_K = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_K)] | None,
+    Field(
+        description=f"Hits to return, one an entry: 1 to {MAX_K}. {DEFAULT_K} unless the server says otherwise."
+    ),
+]
+_Confidence = Annotated[float | None, Field(ge=0, le=1, description="Least confidence at which this is answered.")]
+_Values = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=100)]
+
+
+class AskFilters(BaseModel):
+    """What an entry must carry to be found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: _Values = Field([], description="Any of these tags.")
+    source: _Values = Field([], description="Any of these files, as `source.file` names them.")
+    lang: str | None = Field(None, description="This language.", max_length=100)
+    kind: EntryKind = Field("faq", description="`faq` entries, or `page` texts, which answer no question of their own.")
+
+    def to_filters(self) -> Filters:
+        """Return the same as the noun that searches take."""
+        return Filters(tuple(self.tags), tuple(self.source), self.lang, self.kind)
+
+
+class AskRequest(BaseModel):
+    """The body of `POST /ask`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"question": "How do I rebuild the index?", "k": 3}]},
+    )
+
+    question: _Question = Field(description="The question, in the asker's own words.")
+    k: _K = None
+    filters: AskFilters = AskFilters()
+    explain: bool = Field(False, description="Say for each hit what each kind of passage scored.")
+    min_confidence: _Confidence = None
+
+
+class AskQuery(AskFilters):
+    """The query string of `GET /ask`."""
+
+    q: _Question = Field(description="The question, in the asker's own words.")
+    k: _K = None
+    explain: bool = False
+    min_confidence: _Confidence = None

@@ -1,0 +1,130 @@
+"""Build an index from a corpus: read, cut into passages, encode what is new, publish."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from retriever.cache import VectorCache
+from retriever.errors import CorpusError, SnapshotError
+from retriever.passages import passages_of
+from retriever.readers import read_corpus
+from retriever.snapshot import build_lock, encode_entries, encode_passages, facets_of, publish, read_manifest
+from retriever.types import Corpus, Counts, Encoder, FileReport, Manifest, Passage, Vectors
+from retriever.vectors import write_vectors
+
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, how much of it is done, and how much there is."""
+
+# Enough texts that a progress bar moves smoothly and a killed build loses little.
+_ENCODE_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did. `published` is false where nothing had changed; `snapshot` is the one that is served."""
+
+    snapshot: str
+    published: bool
+    counts: Counts
+    encoded: int
+    reused: int
+    took_s: float
+    ledger: tuple[FileReport, ...]
+
+    @property
+    def refused(self) -> int:
+        """How many entries (or whole files) were not taken."""
+        return self.counts.refused
+
+
+def build(
+    paths: Sequence[Path], index: Path, encoder: Encoder, *, lang: str, keep: int, progress: Progress
+) -> BuildReport:
+    """Read the corpus at `paths` and publish it in `index`, unless nothing changed.
+
+    Raises CorpusError if nothing can be indexed, BuildBusy, PublishFailed, EncoderError. Whatever happens, what was
+    served before still is.
+    """
+    began = time.perf_counter()
+    with build_lock(index):
+        progress("read", 0, 1)
+        corpus = read_corpus(paths, lang=lang)
+        entries = sorted(corpus.entries, key=lambda entry: entry.id)
+        if not any(entry.kind == "faq" for entry in entries):
+            raise CorpusError(_nothing(paths, corpus))
+        progress("read", 1, 1)
+        raw, table = encode_entries(entries)
+        digest = hashlib.sha256(raw).hexdigest()
+        served = _served(index)
+        if served is not None and served.corpus == digest and served.encoder == encoder.spec:
+            took = time.perf_counter() - began
+            return BuildReport(served.id, False, served.counts, 0, served.counts.passages, took, corpus.ledger)
+        passages = [(ordinal, p) for ordinal, entry in enumerate(entries) for p in passages_of(entry, encoder.fit)]
+        with VectorCache(index / "cache.sqlite", encoder.spec) as cache:
+            vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
+
+        def write(folder: Path) -> None:
+            (folder / "entries.jsonl").write_bytes(raw)
+            np.save(folder / "entries.npy", table)
+            np.save(folder / "passages.npy", encode_passages(passages))
+            (folder / "facets.json").write_bytes(msgspec.json.encode(facets_of(entries)))
+            write_vectors(vectors, folder / "vectors.faiss")
+
+        progress("publish", 0, 1)
+        counts = _counts(corpus, passages)
+        manifest = publish(index, write, corpus=digest, encoder=encoder.spec, counts=counts, keep=keep)
+        progress("publish", 1, 1)
+    took = time.perf_counter() - began
+    return BuildReport(manifest.id, True, counts, encoded, len(passages) - encoded, took, corpus.ledger)
+
+
+def _served(index: Path) -> Manifest | None:
+    """Return the manifest of what is served now; None where there is nothing that can be served."""
+    try:
+        return read_manifest(index)
+    except SnapshotError:
+        return None
+
+
+def _nothing(paths: Sequence[Path], corpus: Corpus) -> str:
+    where = ", ".join(map(str, paths))
+    reasons = [f"{r.file}{f':{r.line}' if r.line else ''}: {r.reason}" for row in corpus.ledger for r in row.refused]
+    return "\n  ".join([f"no question with an answer was found in {where}", *reasons[:20]])
+
+
+def _encode(texts: Sequence[str], encoder: Encoder, cache: VectorCache, progress: Progress) -> tuple[Vectors, int]:
+    """Return the vectors of `texts`, shape (len(texts), dimension), and how many rows had to be encoded."""
+    known = cache.get(set(texts))
+    # Longest first: a batch pads to its longest text, and running out of memory shows at once.
+    new = sorted({text for text in texts if text not in known}, key=lambda text: (-len(text), text))
+    for start in range(0, len(new), _ENCODE_AT_ONCE):
+        progress("encode", start, len(new))
+        part = new[start : start + _ENCODE_AT_ONCE]
+        vectors = encoder.encode(part, "passage")
+        cache.put(part, vectors)
+        known.update(zip(part, vectors, strict=True))
+    progress("encode", len(new), len(new))
+    cache.keep_only(texts)
+    return np.stack([known[text] for text in texts]), len(new)
+
+
+def _counts(corpus: Corpus, passages: Sequence[tuple[int, Passage]]) -> Counts:
+    def of_kind(kind: str) -> int:
+        return sum(entry.kind == kind for entry in corpus.entries)
+
+    return Counts(
+        files=len(corpus.ledger),
+        entries=of_kind("faq"),
+        pages=of_kind("page"),
+        passages=len(passages),
+        split=sum(p.start > 0 for _, p in passages),
+        merged=sum(row.merged for row in corpus.ledger),
+        refused=sum(len(row.refused) for row in corpus.ledger),
+    )

@@ -1,0 +1,86 @@
+"""Vectors of texts that were encoded before, by encoder spec and text, so that a build encodes only what is new."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from retriever.types import EncoderSpec, Vectors
+
+# A vector that is no longer of unit length was damaged on disk, and is encoded again.
+_UNIT = 1e-3
+_VARIABLES = 500  # SQLite's own limit was 999 variables a statement until 3.32
+
+
+class VectorCache:
+    """One SQLite file. A cache that cannot be read is dropped and made anew: it holds nothing that is not elsewhere."""
+
+    def __init__(self, path: Path, spec: EncoderSpec) -> None:
+        self._path = path
+        self._spec = hashlib.sha256(msgspec.json.encode({**msgspec.to_builtins(spec), "model": ""})).digest()
+        self._dimension = spec.dimension
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError:
+            path.unlink(missing_ok=True)
+            self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path)
+        # Losing the last vectors in a power cut costs encoding them again, nothing more.
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("CREATE TABLE IF NOT EXISTS vectors (spec BLOB, text BLOB, vector BLOB, PRIMARY KEY (spec, text))")
+        return db
+
+    def __enter__(self) -> VectorCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def get(self, texts: Iterable[str]) -> dict[str, Vectors]:
+        """Return the vectors, shape (dimension,), of those `texts` that are known."""
+        by_key = {_key(text): text for text in texts}
+        keys = list(by_key)
+        known: dict[str, Vectors] = {}
+        for start in range(0, len(keys), _VARIABLES):
+            part = keys[start : start + _VARIABLES]
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT text, vector FROM vectors WHERE spec = ? AND text IN ({marks})"  # noqa: S608  (marks only)
+            for key, blob in self._db.execute(sql, [self._spec, *part]):
+                vector = np.frombuffer(blob, dtype=np.float32)
+                if len(vector) == self._dimension and abs(float(vector @ vector) - 1) < _UNIT:
+                    known[by_key[key]] = vector
+        return known
+
+    def put(self, texts: Sequence[str], vectors: Vectors) -> None:
+        """Keep the vectors, shape (len(texts), dimension), of `texts`."""
+        rows = [(self._spec, _key(text), vector.tobytes()) for text, vector in zip(texts, vectors, strict=True)]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+
+    def keep_only(self, texts: Iterable[str]) -> None:
+        """Forget everything but `texts` once the cache is many times larger than what is in use."""
+        keys: Mapping[bytes, None] = dict.fromkeys(map(_key, texts))
+        (held,) = self._db.execute("SELECT count(*) FROM vectors").fetchone()
+        if held <= _SLACK * (len(keys) + 1000):
+            return
+        with self._db:
+            self._db.execute("CREATE TEMP TABLE used (text BLOB PRIMARY KEY)")
+            self._db.executemany("INSERT INTO used VALUES (?)", ((key,) for key in keys))
+            self._db.execute("DELETE FROM vectors WHERE spec != ? OR text NOT IN (SELECT text FROM used)", [self._spec])
+            self._db.execute("DROP TABLE used")
+        self._db.execute("VACUUM")
+
+
+# Several versions and branches of a corpus fit before anything is forgotten.
+_SLACK = 8
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]

@@ -1,0 +1,199 @@
+"""The command line: build, ask, serve, evaluate, info.
+
+Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, and from `build` is that
+the index was built but something in the corpus was refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from retriever.errors import InputError, RetrieverError, SettingsError
+from retriever.settings import Settings, load_settings, settings_fields
+
+EXIT_ERROR, EXIT_USAGE, EXIT_SHORT = 1, 2, 3
+
+app = typer.Typer(
+    help="FAQ search: a question in your own words finds the passage that answers it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_MEANING = {knob.name: knob.metadata["meaning"] for knob in settings_fields()}
+
+
+def _option(name: str, *flags: str) -> Any:
+    """Return the option of a setting. Its default is None, so that the environment and retriever.toml are heard."""
+    return typer.Option(
+        f"--{name.replace('_', '-')}", *flags, help=f"{_MEANING[name]} [RETRIEVER_{name.upper()}]", show_default=False
+    )
+
+
+_Corpus = Annotated[list[Path] | None, _option("corpus")]
+_Index = Annotated[Path | None, _option("index")]
+_Model = Annotated[str | None, _option("model")]
+_Download = Annotated[bool | None, _option("allow_download")]
+_Threads = Annotated[int | None, _option("threads")]
+_Lang = Annotated[str | None, _option("lang")]
+_Json = Annotated[bool | None, _option("json")]
+_MinConfidence = Annotated[float | None, _option("min_confidence")]
+
+
+@app.command()
+def build(
+    corpus: _Corpus = None,
+    index: _Index = None,
+    model: _Model = None,
+    allow_download: _Download = None,
+    lang: _Lang = None,
+    keep: Annotated[int | None, _option("keep")] = None,
+    threads: _Threads = None,
+    json: _Json = None,
+) -> None:
+    """Build the index from the corpus, and publish it if anything changed. Exits 3 if something was refused."""
+    settings = _settings(
+        corpus=corpus or None,
+        index=index,
+        model=model,
+        allow_download=allow_download,
+        lang=lang,
+        keep=keep,
+        threads=threads,
+        json=json,
+    )
+    from retriever.console import print_json, show_report, showing_progress
+    from retriever.wiring import run_build
+
+    with showing_progress() as progress:
+        report = run_build(settings, progress)
+    if settings.json:
+        print_json(report)
+    else:
+        show_report(report)
+    raise typer.Exit(EXIT_SHORT if report.refused else 0)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in your own words.")],
+    index: _Index = None,
+    k: Annotated[int | None, _option("k", "-k")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only entries with any of these tags.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only entries of any of these files.")] = None,
+    lang: Annotated[str | None, typer.Option(help="Only entries in this language.")] = None,
+    pages: Annotated[bool, typer.Option("--pages", help="Search page texts instead of entries.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each kind of passage scored.")] = False,
+    min_confidence: _MinConfidence = None,
+    json: _Json = None,
+) -> None:
+    """Ask a question. Exits 0 if it is answered, 3 if there is no good answer."""
+    settings = _settings(index=index, k=k, min_confidence=min_confidence, json=json)
+    from retriever.console import print_json, show_answer
+    from retriever.types import Filters
+    from retriever.wiring import open_searcher
+
+    filters = Filters(tuple(tag or ()), tuple(source or ()), lang, "page" if pages else "faq")
+    searcher = open_searcher(settings)
+    answer = searcher.ask(question, settings.k, filters, explain=explain)
+    searcher.close()
+    if settings.json:
+        print_json(answer)
+    else:
+        show_answer(answer)
+    raise typer.Exit(0 if answer.answered else EXIT_SHORT)
+
+
+@app.command()
+def serve(
+    index: _Index = None,
+    host: Annotated[str | None, _option("host")] = None,
+    port: Annotated[int | None, _option("port")] = None,
+    min_confidence: _MinConfidence = None,
+    title: Annotated[str | None, _option("title")] = None,
+) -> None:
+    """Serve the search page and /ask."""
+    settings = _settings(index=index, host=host, port=port, min_confidence=min_confidence, title=title)
+    from retriever.api.server import run_server
+
+    run_server(settings)
+
+
+@app.command()
+def evaluate(
+    sets: Annotated[list[Path], typer.Argument(help="Folders in BEIR's layout.", metavar="SET...")],
+    model: _Model = None,
+    allow_download: _Download = None,
+    lang: _Lang = None,
+    threads: _Threads = None,
+    min_confidence: _MinConfidence = None,
+    work: Annotated[Path | None, _option("work")] = None,
+    json: _Json = None,
+) -> None:
+    """Measure ranking, speed and no-answer on labelled test sets."""
+    settings = _settings(
+        model=model,
+        allow_download=allow_download,
+        lang=lang,
+        threads=threads,
+        min_confidence=min_confidence,
+        work=work,
+        json=json,
+    )
+    from retriever.console import print_json, show_metrics, showing_progress
+    from retriever.wiring import run_evaluate
+
+    with showing_progress() as progress:
+        metrics = run_evaluate(sets, settings, progress)
+    if settings.json:
+        print_json(metrics)
+    else:
+        show_metrics(metrics)
+
+
+@app.command()
+def info(
+    index: _Index = None,
+    verify: Annotated[bool | None, _option("verify")] = None,
+    json: _Json = None,
+) -> None:
+    """Say what is served; with --verify, check every file's digest first."""
+    settings = _settings(index=index, verify=verify, json=json)
+    from retriever.console import print_json, show_manifest
+    from retriever.wiring import describe
+
+    manifest = describe(settings)
+    if settings.json:
+        print_json(manifest)
+    else:
+        show_manifest(manifest, verified=settings.verify)
+
+
+def _settings(**given: Any) -> Settings:
+    return load_settings(given)
+
+
+def main() -> None:
+    """Run the command line; an error is one line that says what to do, never a traceback."""
+    try:
+        app()
+    except (SettingsError, InputError) as error:
+        _fail(error, EXIT_USAGE)
+    except RetrieverError as error:
+        _fail(error, EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does; the interpreter must not flush into it.
+        sys.stdout = None
+        sys.exit(141)
+
+
+def _fail(error: RetrieverError, code: int) -> None:
+    print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

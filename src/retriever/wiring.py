@@ -1,0 +1,53 @@
+"""Settings to objects: the only place that chooses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from retriever.build import BuildReport, Progress, build
+from retriever.defaults import DEFAULT_MODEL
+from retriever.encoder import load_encoder
+from retriever.evaluate import Metrics, evaluate
+from retriever.search import Searcher
+from retriever.settings import Settings
+from retriever.snapshot import Snapshot, open_snapshot, read_manifest
+from retriever.types import Encoder, Manifest
+
+
+def _encoder(settings: Settings, model: str, threads: int) -> Encoder:
+    return load_encoder(model, allow_download=settings.allow_download, threads=settings.threads or threads)
+
+
+def run_build(settings: Settings, progress: Progress) -> BuildReport:
+    """Build the index that `settings` describe."""
+    encoder = _encoder(settings, settings.model, os.cpu_count() or 1)
+    return build(settings.corpus, settings.index, encoder, lang=settings.lang, keep=settings.keep, progress=progress)
+
+
+def open_searcher(settings: Settings) -> Searcher:
+    """Open the index for questions, with the encoder that it was made with unless `settings` name another."""
+    made_with = read_manifest(settings.index).encoder.model
+    encoder = _encoder(settings, made_with if settings.model == DEFAULT_MODEL else settings.model, threads=1)
+    return Searcher.open(settings.index, encoder, min_confidence=settings.min_confidence, message=settings.message)
+
+
+def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -> Metrics:
+    """Measure the model of `settings` on test sets."""
+    return evaluate(
+        sets,
+        _encoder(settings, settings.model, os.cpu_count() or 1),
+        settings.work,
+        lang=settings.lang,
+        min_confidence=settings.min_confidence,
+        progress=progress,
+    )
+
+
+def describe(settings: Settings) -> Manifest:
+    """Return what is served now; with `settings.verify`, every file's digest is checked first."""
+    if settings.verify:
+        snapshot: Snapshot = open_snapshot(settings.index)
+        snapshot.close()
+    return read_manifest(settings.index)
