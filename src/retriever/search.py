@@ -70,6 +70,12 @@ class Searcher:
         """What is served: the open snapshot's manifest."""
         return self._snapshot.manifest
 
+    def sample(self, count: int) -> list[str]:
+        """Return up to `count` questions that the index holds, spread over it, as examples of what to ask."""
+        ordinals = np.flatnonzero(self._snapshot.allowed(Filters()))
+        spread = np.linspace(0, len(ordinals) - 1, min(count, len(ordinals)), dtype=np.int64)
+        return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
+
     def warm(self) -> None:
         """Load what the first question would otherwise wait for."""
         self._encoder.encode(["warm"], "query")

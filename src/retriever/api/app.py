@@ -122,10 +122,17 @@ def _add_page(app: FastAPI, service: Service, title: str, default_k: int) -> Non
         k = _whole(request.query_params.get("k"), default_k)
         found, error, status = answer(q, k)
         headers = {"Content-Security-Policy": CSP}
-        given = k if "k" in request.query_params else None
-        return HTMLResponse(
-            render_page(title=title, query=q, answer=found, error=error, k=given), status, headers=headers
+        html = render_page(
+            title=title,
+            query=q,
+            answer=found,
+            error=error,
+            k=k if "k" in request.query_params else None,
+            examples=service.examples,
+            entries=service.manifest.counts.entries if service.manifest else None,
+            snapshot=service.manifest.id if service.manifest else None,
         )
+        return HTMLResponse(html, status, headers=headers)
 
     @app.get("/results", response_class=HTMLResponse, include_in_schema=False)
     def results(request: Request, q: str = "") -> Response:

@@ -19,9 +19,7 @@ def _not_blank(text: str) -> str:
 _Question = Annotated[str, AfterValidator(_not_blank), Field(max_length=MAX_QUESTION)]
 _K = Annotated[
     Annotated[int, Field(ge=1, le=MAX_K)] | None,
-    Field(
-        description=f"Hits to return, one an entry: 1 to {MAX_K}. {DEFAULT_K} unless the server says otherwise."
-    ),
+    Field(description=f"Hits to return, one an entry: 1 to {MAX_K}. {DEFAULT_K} unless the server says otherwise."),
 ]
 _Confidence = Annotated[float | None, Field(ge=0, le=1, description="Least confidence at which this is answered.")]
 _Values = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=100)]

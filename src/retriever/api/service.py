@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 from retriever.errors import RetrieverError, SnapshotError
 from retriever.search import Searcher
+from retriever.types import Manifest
 
+_EXAMPLES = 3
 _LOG = logging.getLogger(__name__)
 
 
@@ -23,6 +25,8 @@ class Service:
         self._open_searcher = open_searcher
         self._searcher: Searcher | None = None
         self._why = "The index is being opened."
+        self.examples: list[str] = []
+        self.manifest: Manifest | None = None
 
     def start(self) -> None:
         """Begin to open."""
@@ -32,6 +36,7 @@ class Service:
         try:
             searcher = self._open_searcher()
             searcher.warm()
+            self.examples, self.manifest = searcher.sample(_EXAMPLES), searcher.manifest
         except RetrieverError as error:
             self._why = str(error)
             _LOG.error("the index cannot be served: %s", error)

@@ -1,0 +1,1 @@
+"""The search page: an answer as HTML, with its stylesheet, its script and the policy that they run under."""

@@ -1,0 +1,146 @@
+"""An `Answer` as HTML: the whole page, and the part of it that changes as a question is typed.
+
+Both come from the same templates, so the page with JavaScript shows what the page without it shows. Everything is
+escaped but `hit.answer.html`, which was sanitised when the index was built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from retriever.types import Answer, Source
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        # The script never turns a string into HTML, so nothing on the page may.
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""The Content-Security-Policy to send with the page, the results and the static files."""
+
+UNREACHABLE = "The server cannot be reached. Your question is still in the box: press Enter to try again."
+FAILED = "The server could not take the question just now. It is still in the box: press Enter to try again."
+
+_FINGERPRINTS = {path.name: sha256(path.read_bytes()).hexdigest()[:8] for path in sorted(STATIC.iterdir())}
+
+
+def static_url(name: str) -> str:
+    """Return the address of a static file, which changes with its content so that it can be cached for ever."""
+    return f"/static/{name}?v={_FINGERPRINTS[name]}"
+
+
+def render_page(
+    *,
+    title: str,
+    query: str = "",
+    answer: Answer | None = None,
+    error: str | None = None,
+    k: int | None = None,
+    examples: Sequence[str] = (),
+    entries: int | None = None,
+    snapshot: str | None = None,
+) -> str:
+    """Return the whole document for `/` and `/?q=...`.
+
+    Args:
+        title: what the owner calls the page.
+        query: the question asked; blank for the start page.
+        answer: what was found for it.
+        error: a sentence, shown in place of an answer.
+        k: how many hits the address asked for; None where it did not say, and then later addresses do not either.
+        examples: questions that the start page offers.
+        entries: how many entries can be found, for the footer.
+        snapshot: the id of the snapshot being served, for the footer.
+    """
+    return _ENVIRONMENT.get_template("page.html").render(
+        title=title,
+        query=query.strip(),
+        k=k,
+        entries=entries,
+        snapshot=snapshot,
+        results=render_results(answer, query, error, examples=examples),
+        templates={
+            "start": render_results(None, "", None, examples=examples),
+            "unreachable": render_results(None, "", UNREACHABLE),
+            "failed": render_results(None, "", FAILED),
+        },
+    )
+
+
+def render_results(answer: Answer | None, query: str, error: str | None, *, examples: Sequence[str] = ()) -> str:
+    """Return what stands below the search box, one element, which the script asks for as a question is typed."""
+    return _ENVIRONMENT.get_template("results.html").render(
+        state=_state(answer, error), answer=answer, query=query.strip(), error=error, examples=examples
+    )
+
+
+def _state(answer: Answer | None, error: str | None) -> str:
+    if error is not None:
+        return "error"
+    if answer is None:
+        return "start"
+    if not answer.hits:
+        return "nothing"
+    return "answered" if answer.answered else "nearest"
+
+
+def _marked(text: str, part: str) -> Markup:
+    """Escape `text`, with `part` of it in <mark>: a passage is less than its text where it was split to be encoded."""
+    before, found, after = text.partition(part)
+    return escape(before) + Markup("<mark>{}</mark>").format(found) + escape(after) if found else escape(text)
+
+
+def _link(source: Source) -> str | None:
+    """Return where a source can be read, at its anchor; None unless that is on the web, so never `javascript:`."""
+    try:
+        url = urlsplit(source.url or "")
+    except ValueError:
+        return None
+    if url.scheme not in {"http", "https"} or not url.netloc:
+        return None
+    anchor = quote(source.anchor, safe="%!$&'()*+,;=:@/?~") if source.anchor else url.fragment
+    return urlunsplit(url._replace(fragment=anchor))
+
+
+def _place(source: Source) -> str:
+    """Return `file:line`, as editors take it."""
+    return source.file if source.line is None else f"{source.file}:{source.line}"
+
+
+def _percent(score: float) -> int:
+    return round(100 * min(max(score, 0.0), 1.0))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["static_url"] = static_url
+    environment.filters.update(marked=_marked, link=_link, place=_place, percent=_percent)
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,335 @@
+"""The search page in a real browser, served by the real product: one claim a test."""
+
+import re
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+ASKED = "can I carry on searching if a build crashes halfway?"
+FOUND = re.compile("Is the old index lost if a build is interrupted")
+OTHER = "why did the North Korean leader visit Beijing?"
+OTHER_FOUND = re.compile("Why did Kim travel to the Chinese capital")
+FOREIGN = "what is the boiling point of mercury on a mountain?"
+TOO_LONG = "why " * 300
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    '" autofocus onfocus="alert(1)',
+    "</title><script>alert(1)</script>",
+    "</template><img src=x onerror=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<a href=javascript:alert(1)>how do I install it?</a>",
+]
+
+
+def box(page):
+    return page.get_by_role("searchbox", name="Ask in your own words")
+
+
+def first(page):
+    return page.locator(".hit [data-stop]").first
+
+
+def outcome(page, question):
+    """What is shown for a question, once it is shown."""
+    return page.locator(f'[aria-busy="false"] [data-query="{question}"]')
+
+
+def found(page):
+    """The entries shown and their scores, in order."""
+    return [(hit.get_attribute("data-entry"), hit.locator(".score").inner_text()) for hit in page.locator(".hit").all()]
+
+
+def address_of(question):
+    return f"/?q={quote(question)}"
+
+
+# --- asking --------------------------------------------------------------------------------------------------------
+
+
+def test_typing_a_question_shows_the_right_entry_first(open_page):
+    page = open_page()
+    box(page).press_sequentially(ASKED, delay=20)
+    expect(first(page)).to_contain_text(FOUND)
+
+
+def test_a_hit_shows_its_mark_score_and_source(open_page):
+    page = open_page(address_of(ASKED))
+    card = page.get_by_role("article")
+    expect(card.locator("mark").first).to_be_visible()
+    expect(card).to_contain_text(re.compile(r"similarity\s+0\.\d\d"))
+    expect(card).to_contain_text(re.compile(r"retriever\.md:\d+"))
+
+
+def test_typing_shows_what_the_form_would_have_shown(open_page):
+    typed, sent = open_page(), open_page(address_of(ASKED))
+    box(typed).press_sequentially(ASKED, delay=10)
+    expect(outcome(typed, ASKED)).to_be_visible()
+    assert found(typed) == found(sent)
+
+
+def test_without_javascript_the_form_gives_the_same_hits(open_page):
+    plain = open_page(java_script_enabled=False)
+    box(plain).fill(ASKED)
+    plain.get_by_role("button", name="Search").click()
+    expect(first(plain)).to_contain_text(FOUND)
+    assert found(plain) == found(open_page(address_of(ASKED)))
+
+
+def test_without_javascript_the_other_hits_open(open_page):
+    page = open_page(address_of(ASKED), java_script_enabled=False)
+    row = page.locator("details").first
+    row.locator("summary").click()
+    expect(row.locator(".prose")).to_be_visible()
+
+
+def test_a_question_about_nothing_here_is_announced(open_page):
+    page = open_page()
+    box(page).fill(FOREIGN)
+    expect(outcome(page, FOREIGN)).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^(No good answer; \d+ nearest|\d+ passages? found)"))
+
+
+def test_the_count_is_announced(open_page):
+    page = open_page()
+    box(page).fill(ASKED)
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^\d+ passages? found$"))
+
+
+# --- errors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_a_question_too_long_is_an_error_that_says_so(open_page, faults, scripted):
+    page = open_page(java_script_enabled=scripted)
+    box(page).fill(TOO_LONG)
+    box(page).press("Enter")
+    expect(page.get_by_role("heading", name="The search did not run")).to_be_visible()
+    expect(page.locator(".notice")).to_contain_text("1,000")
+    faults[:] = [fault for fault in faults if "status of 422" not in fault]
+
+
+def test_a_server_out_of_reach_is_told_and_enter_tries_again(open_page, faults):
+    page = open_page()
+    page.context.set_offline(True)
+    box(page).fill(ASKED)
+    expect(page.locator(".notice")).to_contain_text("cannot be reached")
+    page.context.set_offline(False)
+    box(page).press("Enter")
+    expect(first(page)).to_contain_text(FOUND)
+    faults[:] = [fault for fault in faults if "ERR_INTERNET_DISCONNECTED" not in fault]
+
+
+# --- typing on -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delay_ms", [5, 60, 170])
+def test_however_fast_the_typing_the_end_is_that_of_asking_once(open_page, delay_ms):
+    question = "why did Kim go to Beijing?"
+    page, once = open_page(), open_page(address_of(question))
+    box(page).press_sequentially(question, delay=delay_ms)
+    expect(outcome(page, question)).to_be_visible()
+    assert found(page) == found(once)
+
+
+def test_a_late_answer_to_an_older_question_is_dropped(open_page):
+    page, held = open_page(), []
+    page.route(re.compile("/results.*build"), lambda route: held.append(route))  # noqa: PLW0108 (it takes functions only)
+    with page.expect_request(re.compile("/results")):
+        box(page).fill(ASKED)
+    box(page).fill(OTHER)
+    expect(outcome(page, OTHER)).to_be_visible()
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(300)
+    expect(first(page)).to_contain_text(OTHER_FOUND)
+
+
+def test_going_back_on_a_typed_letter_shows_the_answer_again(open_page):
+    page = open_page(address_of(ASKED))
+    box(page).press("End")
+    page.keyboard.type("x")
+    page.wait_for_timeout(160)
+    page.keyboard.press("Backspace")
+    expect(outcome(page, ASKED)).to_be_visible()
+    expect(first(page)).to_contain_text(FOUND)
+    assert "halfwayx" not in page.url
+
+
+def test_the_address_can_be_shared(open_page):
+    page = open_page()
+    box(page).fill(ASKED)
+    expect(outcome(page, ASKED)).to_be_visible()
+    other = open_page(page.url)
+    expect(box(other)).to_have_value(ASKED)
+    assert found(other) == found(page)
+
+
+def test_back_and_forward_go_from_question_to_question(open_page):
+    page = open_page()
+    for question in (ASKED, OTHER):
+        box(page).fill("")
+        box(page).press_sequentially(question, delay=5)
+        box(page).press("Enter")
+        expect(outcome(page, question)).to_be_visible()
+    page.go_back()
+    expect(first(page)).to_contain_text(FOUND)
+    expect(box(page)).to_have_value(ASKED)
+    page.go_back()
+    expect(page.locator("[data-state=start]")).to_be_attached()
+    page.go_forward()
+    expect(first(page)).to_contain_text(FOUND)
+
+
+# --- by keyboard ---------------------------------------------------------------------------------------------------
+
+
+def test_the_whole_journey_by_keyboard_alone(open_page):
+    page = open_page(address_of(OTHER))
+    page.keyboard.press("/")
+    expect(box(page)).to_be_focused()
+    page.keyboard.type(ASKED)
+    page.keyboard.press("Enter")
+    expect(outcome(page, ASKED)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(first(page)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    row = page.locator("details").first
+    expect(row.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(row.locator(".prose")).to_be_visible()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(box(page)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(box(page)).to_have_value("")
+    expect(page.locator("[data-state=start]")).to_be_attached()
+
+
+def test_the_last_hit_is_the_end_of_the_way_down(open_page):
+    page = open_page(address_of(ASKED))
+    box(page).focus()
+    for _ in range(page.locator("[data-stop]").count() + 3):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-stop]").last).to_be_focused()
+
+
+def test_escape_on_a_hit_returns_to_the_question(open_page):
+    page = open_page(address_of(ASKED))
+    first(page).focus()
+    page.keyboard.press("Escape")
+    expect(box(page)).to_be_focused()
+    expect(box(page)).to_have_value(ASKED)
+
+
+def test_a_slash_in_a_question_is_a_slash(open_page):
+    page = open_page()
+    box(page).press_sequentially("and/or")
+    expect(box(page)).to_have_value("and/or")
+
+
+def test_focus_is_visible_on_a_hit(open_page):
+    page = open_page(address_of(ASKED))
+    box(page).focus()
+    page.keyboard.press("ArrowDown")
+    assert first(page).evaluate("hit => getComputedStyle(hit).outlineStyle") == "solid"
+
+
+def test_focus_on_a_hit_that_is_replaced_goes_to_the_new_one(open_page):
+    page = open_page(address_of(OTHER))
+    box(page).fill(ASKED)
+    page.keyboard.press("ArrowDown")
+    expect(outcome(page, ASKED)).to_be_visible()
+    expect(first(page)).to_be_focused()
+
+
+# --- looks ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [320, 1100])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_look_can_be_seen_and_needs_no_scrolling_sideways(open_page, tmp_path, scheme, width):
+    for name, question in {"start": "", "answer": ASKED, "foreign": FOREIGN, "long": "ab" * 400}.items():
+        page = open_page(address_of(question), color_scheme=scheme, viewport={"width": width, "height": 800})
+        for row in page.locator("summary").all():
+            row.click()
+        picture = tmp_path / f"{name}-{scheme}-{width}.png"
+        page.screenshot(path=picture, full_page=True)
+        assert picture.stat().st_size > 5_000
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_light_and_dark_differ(open_page):
+    grounds = {
+        open_page(color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in ("light", "dark")
+    }
+    assert len(grounds) == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(open_page, scheme):
+    page = open_page(address_of(ASKED), color_scheme=scheme)
+    assert page.evaluate(FAINT) == []
+
+
+FAINT = """() => {
+    // WCAG 2 contrast of every run of text against the grounds below it, painted so that any colour syntax will do.
+    const pen = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    const grounds = (node) => (node ? [...grounds(node.parentElement), getComputedStyle(node).backgroundColor] : []);
+    const paint = (colours) => {
+        for (const colour of colours) { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); }
+        return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = (rgb) => rgb
+        .map((part) => part / 255)
+        .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
+    const faint = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const node = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !node.checkVisibility() || node.closest("template, .unseen")) continue;
+        const below = ["white", ...grounds(node)];
+        const two = [light(paint(below)), light(paint([...below, getComputedStyle(node).color]))];
+        const contrast = (Math.max(...two) + 0.05) / (Math.min(...two) + 0.05);
+        if (contrast < 4.5) faint.push(`${contrast.toFixed(2)} ${walker.currentNode.data.trim().slice(0, 40)}`);
+    }
+    return faint;
+}"""
+
+
+def test_motion_stops_for_those_who_ask(open_page):
+    page = open_page(reduced_motion="reduce")
+    assert page.locator("#results").evaluate("part => getComputedStyle(part).transitionDuration") == "0s"
+
+
+# --- attacks -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bypass_csp", [False, True])
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_in_the_question_runs_nothing(open_page, payload, bypass_csp):
+    page = open_page(address_of(payload), bypass_csp=bypass_csp)
+    expect(box(page)).to_have_value(payload)
+    box(page).fill(f"{payload} again")
+    expect(page.locator('[aria-busy="false"] [data-query$=" again"]')).to_be_visible()
+
+
+def test_the_policy_is_sent_with_the_page_and_the_results(open_page):
+    page = open_page()
+    for path in ("/", "/results?q=hello"):
+        policy = page.request.get(path).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "require-trusted-types-for 'script'" in policy
+
+
+def test_the_page_cannot_turn_a_string_into_html(open_page, faults):
+    page = open_page()
+    refused = page.evaluate("() => { try { document.body.innerHTML = '<b>x</b>'; } catch { return true; } }")
+    assert refused is True
+    faults[:] = [fault for fault in faults if "TrustedHTML" not in fault]

@@ -1,0 +1,336 @@
+"""The page's HTML, without a server: one claim a test."""
+
+import re
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+
+from retriever.types import Answer, AnswerText, FoundPassage, Hit, Source, Timings
+from retriever.web.page import CSP, STATIC, render_page, render_results, static_url
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' autofocus onfocus=alert(1) x='",
+    "</title><script>alert(1)</script>",
+    "</template><script>alert(1)</script>",
+    "</textarea><iframe src=javascript:alert(1)>",
+    "{{ 7 * 7 }}<x onclick=alert(1)>",
+    "&lt;b onmouseover=alert(1)&gt;<b onmouseover=alert(1)>",
+]
+
+HIT = Hit(
+    rank=1,
+    entry_id="returns-1",
+    score=0.834,
+    question="How do I send something back?",
+    answer=AnswerText("Print the label. Then post it.", "<p>Print the label. <mark>Then post it.</mark></p>"),
+    passage=FoundPassage("answer", "Then post it.", 1),
+    source=Source("shop/returns.md", 12),
+    tags=("returns", "post"),
+    lang="en",
+    kind="faq",
+    metadata={},
+)
+ANSWER = Answer("send it back", True, 0.83, None, "20260101T000000000Z-3f2a9c1d0b7e", Timings(2.1, 0.4, 3.2), (HIT,))
+
+
+class Parsed(HTMLParser):
+    """The elements of some HTML, as a browser's tokenizer sees them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def results(*hits: Hit, **changes) -> str:
+    return render_results(replace(ANSWER, hits=hits, **changes), "send it back", None)
+
+
+def page(**changes) -> str:
+    return render_page(**{"title": "Shop help", "query": "send it back", "answer": ANSWER, **changes})
+
+
+def shape(html: str) -> list[tuple[str, list[str]]]:
+    return [(tag, sorted(attributes)) for tag, attributes in Parsed(html).elements]
+
+
+def state(html: str) -> str | None:
+    return next(one["data-state"] for one in Parsed(html).all("div") if "data-state" in one)
+
+
+def announced(html: str) -> str | None:
+    return next(one["data-announce"] for one in Parsed(html).all("div") if "data-announce" in one)
+
+
+# --- nothing that anybody wrote becomes markup ---------------------------------------------------------------------
+
+FIELDS = {
+    "question": lambda text: replace(HIT, question=text),
+    "question found": lambda text: replace(HIT, question=text, passage=FoundPassage("question", text, None)),
+    "alternate": lambda text: replace(HIT, passage=FoundPassage("alternate", text, None)),
+    "passage": lambda text: replace(HIT, passage=FoundPassage("answer", text, 1)),
+    "entry id": lambda text: replace(HIT, entry_id=text),
+    "tag": lambda text: replace(HIT, tags=(text, "post")),
+    "lang": lambda text: replace(HIT, lang=text),
+    "file": lambda text: replace(HIT, source=Source(text, 12)),
+    "title": lambda text: replace(HIT, source=Source("a.md", 12, "https://example.org/", None, text)),
+    "anchor": lambda text: replace(HIT, source=Source("a.md", 12, "https://example.org/", text, "A")),
+    "url": lambda text: replace(HIT, source=Source("a.md", 12, f"https://example.org/{text}", None, "A")),
+}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_payload_in_an_entry_adds_no_element_and_no_attribute(field, payload):
+    hit, harmless = FIELDS[field](payload), FIELDS[field]("harmless")
+    assert shape(results(hit, hit)) == shape(results(harmless, harmless))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("field", ["title", "query", "error", "snapshot", "examples"])
+def test_a_payload_on_the_page_adds_no_element_and_no_attribute(field, payload):
+    def with_(text):
+        return page(**{"answer": None, field: [text] if field == "examples" else text})
+
+    assert shape(with_(payload)) == shape(with_("harmless"))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_in_the_message_adds_no_element(payload):
+    assert shape(results(HIT, answered=False, message=payload)) == shape(results(HIT, answered=False, message="x"))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_the_question_asked_is_in_the_box_as_it_was_typed(payload):
+    assert next(one["value"] for one in Parsed(page(query=payload)).all("input")) == payload
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "java\nscript:alert(1)",
+        "\x01javascript:alert(1)",
+        "javascript://example.org/%0aalert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "//example.org/",
+        "https:",
+        "http://[",
+        "relative/page.html",
+        "",
+    ],
+)
+def test_only_the_web_is_linked(url):
+    html = results(replace(HIT, source=Source("a.md", 1, url, "x", "A page")))
+    assert Parsed(html).all("a") == []
+    assert "A page" in html
+
+
+@pytest.mark.parametrize(
+    ("url", "anchor", "href"),
+    [
+        ("https://example.org/faq", None, "https://example.org/faq"),
+        ("http://example.org/faq", "returns", "http://example.org/faq#returns"),
+        ("https://example.org/faq#top", None, "https://example.org/faq#top"),
+        ("https://example.org/faq#top", "returns", "https://example.org/faq#returns"),
+        ("https://example.org/?a=1&b=2", 'a "b"', "https://example.org/?a=1&b=2#a%20%22b%22"),
+    ],
+)
+def test_a_source_on_the_web_is_linked_at_its_anchor(url, anchor, href):
+    html = results(replace(HIT, source=Source("a.md", 1, url, anchor, "A page")))
+    assert [one["href"] for one in Parsed(html).all("a")] == [href]
+
+
+# --- what a hit shows ----------------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_shown_as_the_html_it_is():
+    assert HIT.answer.html in results(HIT)
+
+
+def test_a_question_that_was_found_is_marked():
+    html = results(replace(HIT, passage=FoundPassage("question", HIT.question, None)))
+    assert f"<mark>{HIT.question}</mark>" in html
+
+
+def test_of_a_split_question_only_the_passage_is_marked():
+    html = results(replace(HIT, question="One & two? Three?", passage=FoundPassage("question", "two?", None)))
+    assert "One &amp; <mark>two?</mark> Three?" in html
+
+
+def test_a_question_is_not_marked_when_its_answer_was_found():
+    assert f"<mark>{HIT.question}" not in results(HIT)
+
+
+def test_an_alternate_that_was_found_is_shown_and_marked():
+    html = results(replace(HIT, passage=FoundPassage("alternate", "return goods", None)))
+    assert re.search(r"also asked as: <mark[^>]*>return goods</mark>", html)
+
+
+def test_the_score_is_shown_with_two_digits_and_named():
+    assert "similarity 0.83" in Parsed(results(HIT)).text
+
+
+@pytest.mark.parametrize(("score", "width"), [(0.834, "83"), (1.0000001, "100"), (-0.2, "0")])
+def test_the_bar_is_as_long_as_the_score(score, width):
+    html = results(replace(HIT, score=score))
+    assert Parsed(html).all("rect")[1]["width"] == width
+
+
+def test_a_source_without_a_title_is_its_file_and_line():
+    assert "shop/returns.md:12" in Parsed(results(HIT)).text
+
+
+def test_a_source_without_a_line_is_its_file():
+    assert "shop/returns.md:" not in results(replace(HIT, source=Source("shop/returns.md")))
+
+
+def test_tags_are_listed():
+    assert re.findall(r"<li dir=\"auto\">(\w+)</li>", results(HIT)) == ["returns", "post"]
+
+
+def test_a_hit_says_its_language():
+    html = Parsed(results(replace(HIT, lang="ar")))
+    assert [one["lang"] for _, one in html.elements if "lang" in one] == ["ar", "ar"]
+
+
+def test_text_without_a_question_is_headed_by_its_page():
+    hit = replace(HIT, question="", kind="page", source=Source("a.md", 1, None, None, "About us"))
+    assert re.search(r"<h2[^>]*>\s*About us\s*</h2>", results(hit))
+
+
+# --- the states ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_hit_is_open_and_the_others_are_closed():
+    html = results(HIT, replace(HIT, rank=2, entry_id="b"), replace(HIT, rank=3, entry_id="c"))
+    assert (html.count("<article"), html.count("<details>")) == (1, 2)
+
+
+@pytest.mark.parametrize(("hits", "words"), [(1, "1 passage found"), (5, "5 passages found")])
+def test_hits_are_counted_for_the_live_region(hits, words):
+    assert announced(results(*[HIT] * hits)) == words
+
+
+@pytest.mark.parametrize(("total", "words"), [(0.4, "in under 1 ms"), (3.2, "in 3 ms")])
+def test_the_time_is_told(total, words):
+    assert words in results(HIT, took_ms=Timings(0, 0, total))
+
+
+def test_no_good_answer_shows_the_message_and_opens_no_hit():
+    html = results(HIT, HIT, answered=False, message="Ask us at the desk.")
+    assert state(html) == "nearest"
+    assert "Ask us at the desk." in html
+    assert "Nearest questions" in html
+    assert "<article" not in html
+
+
+def test_no_good_answer_is_announced_as_such():
+    assert announced(results(HIT, HIT, answered=False)) == "No good answer; 2 nearest questions"
+
+
+def test_no_hits_is_a_state_of_its_own():
+    assert state(results(answered=False)) == "nothing"
+
+
+def test_an_error_takes_the_place_of_hits():
+    html = render_results(None, "x" * 1001, "At most 1,000 characters.")
+    assert state(html) == "error"
+    assert announced(html) == "The search did not run. At most 1,000 characters."
+
+
+def test_without_a_question_the_start_offers_examples():
+    html = render_results(None, "", None, examples=["Who & why?"])
+    assert state(html) == "start"
+    assert [one["href"] for one in Parsed(html).all("a")] == ["/?q=Who%20%26%20why%3F"]
+
+
+def test_the_page_holds_the_same_results_as_the_fragment():
+    assert render_results(ANSWER, "send it back", None) in page()
+
+
+# --- the document --------------------------------------------------------------------------------------------------
+
+
+def test_the_form_works_without_a_script():
+    form = Parsed(page()).all("form")[0]
+    assert (form["action"], form["method"]) == ("/", "get")
+
+
+@pytest.mark.parametrize(("k", "fields"), [(None, ["q"]), (7, ["q", "k"])])
+def test_k_stays_in_the_address_only_if_it_was_there(k, fields):
+    assert [one["name"] for one in Parsed(page(k=k)).all("input")] == fields
+
+
+@pytest.mark.parametrize(("query", "robots"), [("", []), ("  ", []), ("send", ["noindex"])])
+def test_only_result_pages_are_kept_out_of_search_engines(query, robots):
+    html = Parsed(page(query=query, answer=None))
+    assert [one["content"] for one in html.all("meta") if one.get("name") == "robots"] == robots
+
+
+def test_the_footer_says_what_is_searched():
+    text = Parsed(page(entries=1234, snapshot=ANSWER.snapshot)).text
+    assert "1,234 entries" in text
+    assert "snapshot 3f2a9c1d0b7e" in text
+
+
+def test_every_control_and_region_has_a_name():
+    html = Parsed(page())
+    assert [one["for"] for one in html.all("label")] == ["q"]
+    assert [one["aria-label"] for one in html.all("section")] == ["Results"]
+
+
+def test_no_id_is_used_twice():
+    ids = [one["id"] for _, one in Parsed(page(examples=["a"])).elements if "id" in one]
+    assert len(ids) == len(set(ids))
+
+
+def test_nothing_runs_or_styles_inline():
+    html = Parsed(page(examples=["a"]))
+    assert all("src" in one for one in html.all("script"))
+    assert html.all("style") == []
+    assert [name for _, one in html.elements for name in one if name == "style" or name.startswith("on")] == []
+
+
+def test_the_page_itself_loads_nothing_from_elsewhere():
+    html = Parsed(page())
+    loads = [one[name] for tag, one in html.elements for name in ("src", "href") if name in one and tag != "a"]
+    assert loads
+    assert all(address.startswith("/static/") for address in loads)
+
+
+def test_every_static_address_is_of_a_file_and_its_content():
+    addresses = set(re.findall(r"/static/[^\"]+", page()))
+    assert {static_url(path.name) for path in STATIC.iterdir()} == addresses
+    for address in addresses:
+        name, version = re.fullmatch(r"/static/([\w.]+)\?v=(\w{8})", address).groups()
+        assert sha256((STATIC / name).read_bytes()).hexdigest().startswith(version)
+
+
+def test_the_policy_allows_nothing_unsafe():
+    assert CSP.startswith("default-src 'none';")
+    assert not re.search(r"unsafe|\*|https?:|data:", CSP)
+
+
+def test_the_script_turns_no_string_into_html():
+    script = (STATIC / "page.js").read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|parseFromString|eval\(", script)
