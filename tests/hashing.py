@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class HashingEncoder:
     def __init__(self, **spec: object) -> None:
         self.spec = replace(SPEC, **spec)
         self.encoded: list[str] = []
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        return {}
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
         self.encoded += texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def build(
             np.save(folder / "passages.npy", encode_passages(passages))
             (folder / "facets.json").write_bytes(msgspec.json.encode(facets_of(entries)))
             write_vectors(vectors, folder / "vectors.faiss")
+            for name, path in encoder.files.items():
+                _link(path, folder / name)
 
         progress("publish", 0, 1)
         counts = _counts(corpus, passages)
@@ -83,6 +86,14 @@ def build(
         progress("publish", 1, 1)
     took = time.perf_counter() - began
     return BuildReport(manifest.id, True, counts, encoded, len(passages) - encoded, took, corpus.ledger)
+
+
+def _link(path: Path, to: Path) -> None:
+    """Put a file there without taking disk for it twice, where the disk can."""
+    try:
+        to.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, to)
 
 
 def _served(index: Path) -> Manifest | None:

@@ -38,6 +38,7 @@ def _option(name: str, *flags: str) -> Any:
 _Corpus = Annotated[list[Path] | None, _option("corpus")]
 _Index = Annotated[Path | None, _option("index")]
 _Model = Annotated[str | None, _option("model")]
+_Precision = Annotated[str | None, _option("precision")]
 _Download = Annotated[bool | None, _option("allow_download")]
 _Threads = Annotated[int | None, _option("threads")]
 _Lang = Annotated[str | None, _option("lang")]
@@ -50,6 +51,7 @@ def build(
     corpus: _Corpus = None,
     index: _Index = None,
     model: _Model = None,
+    precision: _Precision = None,
     allow_download: _Download = None,
     lang: _Lang = None,
     keep: Annotated[int | None, _option("keep")] = None,
@@ -61,6 +63,7 @@ def build(
         corpus=corpus or None,
         index=index,
         model=model,
+        precision=precision,
         allow_download=allow_download,
         lang=lang,
         keep=keep,
@@ -128,6 +131,7 @@ def serve(
 def evaluate(
     sets: Annotated[list[Path], typer.Argument(help="Folders in BEIR's layout.", metavar="SET...")],
     model: _Model = None,
+    precision: _Precision = None,
     allow_download: _Download = None,
     lang: _Lang = None,
     threads: _Threads = None,
@@ -138,6 +142,7 @@ def evaluate(
     """Measure ranking, speed and no-answer on labelled test sets."""
     settings = _settings(
         model=model,
+        precision=precision,
         allow_download=allow_download,
         lang=lang,
         threads=threads,

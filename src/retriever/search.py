@@ -9,7 +9,7 @@ import numpy as np
 
 from retriever.confidence import confidence_of
 from retriever.defaults import DEFAULT_K, DEFAULT_MESSAGE, DEFAULT_MIN_CONFIDENCE, MAX_K, MAX_QUESTION
-from retriever.encoder import load_encoder
+from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.highlight import mark
 from retriever.ranking import Ranked, best_by_entry, is_settled
@@ -60,7 +60,7 @@ class Searcher:
         """
         snapshot = open_snapshot(Path(index))
         try:
-            return cls(snapshot, encoder or load_encoder(snapshot.manifest.encoder.model), **options)  # type: ignore[arg-type]
+            return cls(snapshot, encoder or _encoder_of(snapshot), **options)  # type: ignore[arg-type]
         except BaseException:
             snapshot.close()
             raise
@@ -160,6 +160,14 @@ class Searcher:
             if self._snapshot.owners[row] == ordinal:
                 said.setdefault(self._snapshot.passage(row, entry).kind, round(score, 6))
         return said
+
+
+def _encoder_of(snapshot: Snapshot) -> Encoder:
+    """Return the encoder that travels with the snapshot, or else the one that its manifest names."""
+    if GRAPH in snapshot.manifest.files:
+        return open_export(snapshot.folder)
+    spec = snapshot.manifest.encoder
+    return load_encoder(spec.model, precision=spec.precision)
 
 
 def check_question(question: str) -> None:

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -42,10 +42,11 @@ class Settings:
     corpus: tuple[Path, ...] = _knob((Path("corpus"),), "files and folders that hold the FAQ")
     index: Path = _knob(Path("index"), "folder of the index")
     model: str = _knob(DEFAULT_MODEL, "encoder: a packaged name, a folder, or a hub id")
+    precision: Literal["int8", "fp32"] = _knob("int8", "`int8`: exported once, fast, no torch to answer; or `fp32`")
     allow_download: bool = _knob(False, "fetch a model that is given by its hub id, once")
     lang: str = _knob(DEFAULT_LANG, "language of entries that name none")
     keep: int = _knob(DEFAULT_KEEP, "how many snapshots to keep")
-    threads: int = _knob(0, "threads that encode; 0 is all cores for a build and 1 for a question")
+    threads: int = _knob(0, "threads that encode in a build; 0 is all cores. A question takes one")
     k: int = _knob(DEFAULT_K, "how many hits to return, 1 to 50")
     min_confidence: float = _knob(DEFAULT_MIN_CONFIDENCE, "least confidence, 0 to 1, at which a question is answered")
     message: str = _knob(DEFAULT_MESSAGE, "what askers are told when there is no good answer")

@@ -8,6 +8,7 @@
         passages.npy         a row each: its entry, kind, paragraph, start and end
         facets.json          tag, file, lang and kind → the entries that carry it
         vectors.faiss        a unit vector a row
+        encoder.*            the exported encoder, so that the snapshot can be served without the model
         manifest.json        written last: what all this is, and the sha256 of each file
       .building-*            a build that has not finished, swept by the next
       .lock                  held by a running build
@@ -256,7 +257,7 @@ class Snapshot:
     manifest: Manifest
     vectors: VectorStore
     owners: Rows
-    _folder: Path
+    folder: Path
     _entries: int
     _lines: NDArray[np.void]
     _passages: NDArray[np.void]
@@ -301,7 +302,7 @@ class Snapshot:
 
     def verify(self) -> None:
         """Check every file against the manifest. Raises SnapshotDamaged naming the first that differs."""
-        _verify(self._folder, self.manifest)
+        _verify(self.folder, self.manifest)
 
     def close(self) -> None:
         """Let go of the snapshot's files."""
@@ -321,7 +322,7 @@ def open_snapshot(index: Path) -> Snapshot:
         manifest=manifest,
         vectors=open_vectors(folder / "vectors.faiss"),
         owners=passages["entry"].astype(np.int64),
-        _folder=folder,
+        folder=folder,
         _entries=os.open(folder / "entries.jsonl", os.O_RDONLY | os.O_CLOEXEC),
         _lines=np.load(folder / "entries.npy", allow_pickle=False),
         _passages=passages,

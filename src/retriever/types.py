@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -114,7 +115,8 @@ class Passage:
 class EncoderSpec:
     """What made a vector. Two vectors compare only if their specs are equal; `model` is only how to find it again.
 
-    `weights` and `tokenizer` are sha256 digests, `window` is in tokens, the special ones included.
+    `weights`, `tokenizer` and `graph` are sha256 digests: of what the model's authors published, and of the exported
+    graph that runs it, if one does. `window` is in tokens, the special ones included.
     """
 
     model: str = field(compare=False)
@@ -126,6 +128,7 @@ class EncoderSpec:
     query_prompt: str
     passage_prompt: str
     precision: str
+    graph: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,11 @@ class Encoder(Protocol):
 
     @property
     def spec(self) -> EncoderSpec: ...
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """What must travel with a snapshot for it to be served elsewhere, by name."""
+        ...
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
         """Return float32 unit vectors of shape (len(texts), dimension). Cuts what exceeds the window: see `fit`."""

@@ -16,20 +16,27 @@ from retriever.snapshot import Snapshot, open_snapshot, read_manifest
 from retriever.types import Encoder, Manifest
 
 
-def _encoder(settings: Settings, model: str, threads: int) -> Encoder:
-    return load_encoder(model, allow_download=settings.allow_download, threads=settings.threads or threads)
+def _encoder(settings: Settings, exports: Path) -> Encoder:
+    """Return the encoder that `settings` name, with its export kept in the folder `exports`."""
+    return load_encoder(
+        settings.model,
+        precision=settings.precision,
+        exports=exports,
+        allow_download=settings.allow_download,
+        threads=settings.threads or os.cpu_count() or 1,
+    )
 
 
 def run_build(settings: Settings, progress: Progress) -> BuildReport:
     """Build the index that `settings` describe."""
-    encoder = _encoder(settings, settings.model, os.cpu_count() or 1)
+    encoder = _encoder(settings, settings.index / "encoders")
     return build(settings.corpus, settings.index, encoder, lang=settings.lang, keep=settings.keep, progress=progress)
 
 
 def open_searcher(settings: Settings) -> Searcher:
     """Open the index for questions, with the encoder that it was made with unless `settings` name another."""
-    made_with = read_manifest(settings.index).encoder.model
-    encoder = _encoder(settings, made_with if settings.model == DEFAULT_MODEL else settings.model, threads=1)
+    named = settings.model not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
+    encoder = _encoder(settings, settings.index / "encoders") if named else None
     return Searcher.open(settings.index, encoder, min_confidence=settings.min_confidence, message=settings.message)
 
 
@@ -37,7 +44,7 @@ def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -
     """Measure the model of `settings` on test sets."""
     return evaluate(
         sets,
-        _encoder(settings, settings.model, os.cpu_count() or 1),
+        _encoder(settings, settings.work / "encoders"),
         settings.work,
         lang=settings.lang,
         min_confidence=settings.min_confidence,

@@ -1,6 +1,5 @@
-"""Text to unit vectors with sentence-transformers: finds a model, says what it is, encodes with it.
+"""Find a sentence-transformers model and say what it is, from its files alone, so that nothing heavy is loaded.
 
-What a model is (`EncoderSpec`) is read from its files, so that nothing heavy is loaded until something is encoded.
 Weights are safetensors only, and no code that comes with a model is ever run.
 """
 
@@ -9,22 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from retriever.defaults import DEFAULT_MODEL
 from retriever.errors import EncoderError
-from retriever.types import EncoderSpec, Role, Vectors
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer
+from retriever.types import EncoderSpec, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +35,6 @@ PACKAGED = {
     )
 }
 
-# Passages of a batch are padded to its longest; larger batches gained nothing on a CPU.
-_BATCH = 32
 # Names under which a model's own config keeps its prompts, in the order that sentence-transformers tries them.
 _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -99,7 +89,7 @@ def _hub_folder(name: str, *, allow_download: bool) -> Path:
         raise EncoderError(f"model {name!r} is not in the local hub cache: {error}", mend=mend) from error
 
 
-def read_spec(name: str, folder: Path) -> EncoderSpec:
+def read_spec(name: str, folder: Path, precision: str) -> EncoderSpec:
     """Return what the model in `folder` is. Raises EncoderError if it cannot be used or is not what `name` promises."""
     modules = _read_json(folder / "modules.json", default=None)
     if modules is None:
@@ -122,7 +112,7 @@ def read_spec(name: str, folder: Path) -> EncoderSpec:
         pooling=pooling,
         query_prompt=_prompt(prompts, "query"),
         passage_prompt=_prompt(prompts, "passage"),
-        precision="fp32",
+        precision=precision,
     )
 
 
@@ -205,98 +195,3 @@ def _window(folder: Path) -> int:
 
 def _prompt(prompts: dict[str, str], role: Role) -> str:
     return next((prompts[name] for name in _PROMPT_NAMES[role] if prompts.get(name)), "")
-
-
-class SentenceEncoder:
-    """A sentence-transformers model on the CPU, loaded when first used. Safe to call from several threads."""
-
-    def __init__(self, folder: Path, spec: EncoderSpec, *, threads: int = 1) -> None:
-        self._folder = folder
-        self._spec = spec
-        self._threads = threads
-        self._lock = threading.Lock()
-        self._model: SentenceTransformer | None = None
-        self._tokenizer: Tokenizer | None = None
-
-    @property
-    def spec(self) -> EncoderSpec:
-        return self._spec
-
-    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
-        """Return float32 unit vectors of shape (len(texts), dimension). Cuts what exceeds the window: see `fit`."""
-        if not texts:
-            return np.zeros((0, self._spec.dimension), dtype=np.float32)
-        prompt = self._spec.query_prompt if role == "query" else self._spec.passage_prompt
-        with self._lock:  # one encode at a time: the threads are the encoder's, not the caller's
-            vectors = self._load().encode(
-                list(texts), prompt=prompt, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-            )
-        return np.ascontiguousarray(vectors, dtype=np.float32)
-
-    def fit(self, text: str) -> int:
-        """Return how many leading characters of a passage's `text` the window holds: len(text) if all of it."""
-        tokenizer = self._load_tokenizer()
-        budget = self._spec.window - tokenizer.num_special_tokens_to_add(False)
-        if self._spec.passage_prompt:
-            budget -= len(tokenizer.encode(self._spec.passage_prompt, add_special_tokens=False))
-        head = text[: budget * _CHARS_A_TOKEN]
-        offsets = tokenizer.encode(head, add_special_tokens=False).offsets
-        return len(head) if len(offsets) <= budget else int(offsets[budget][0])
-
-    def _load_tokenizer(self) -> Tokenizer:
-        if self._tokenizer is None:
-            from tokenizers import Tokenizer
-
-            path = self._folder / "tokenizer.json"
-            if not path.is_file():
-                raise EncoderError(f"{path} is missing", mend="Save the model again with a fast tokenizer.")
-            tokenizer = Tokenizer.from_file(str(path))
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
-            self._tokenizer = tokenizer
-        return self._tokenizer
-
-    def _load(self) -> SentenceTransformer:
-        if self._model is None:
-            os.environ["HF_HUB_OFFLINE"] = "1"  # the folder is complete; nothing is looked up elsewhere
-            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-            import torch
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
-
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-            torch.set_num_threads(self._threads)
-            self._model = SentenceTransformer(
-                str(self._folder),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
-            self._check(self._model)
-        return self._model
-
-    def _check(self, model: SentenceTransformer) -> None:
-        """The spec was read from files: hold it against the model that came of them."""
-        dimension, window = model.get_embedding_dimension(), model.max_seq_length
-        if dimension != self._spec.dimension or window != self._spec.window:
-            raise EncoderError(
-                f"{self._folder} says dimension {self._spec.dimension} and window {self._spec.window}, "
-                f"but loads as {dimension} and {window}",
-                mend="Save the model again with SentenceTransformer.save().",
-            )
-
-
-# A bound on what is tokenised to find where a window ends; a wordpiece longer than this is one unknown token anyway.
-_CHARS_A_TOKEN = 100
-
-
-def load_encoder(name: str = DEFAULT_MODEL, *, allow_download: bool = False, threads: int = 1) -> SentenceEncoder:
-    """Return the encoder of model `name` (see `find_model`), to run on `threads` threads.
-
-    Raises EncoderError if there is no such model or it cannot be used.
-    """
-    folder = find_model(name, allow_download=allow_download)
-    # A folder is found again from wherever the index is opened.
-    known_as = str(folder) if Path(name).expanduser().resolve() == folder else name
-    return SentenceEncoder(folder, read_spec(known_as, folder), threads=threads)

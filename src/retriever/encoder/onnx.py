@@ -1,0 +1,117 @@
+"""An exported model run by onnxruntime, without torch.
+
+Texts are encoded one by one, each on one thread. Dynamic int8 takes its scales from all that is in a batch, so
+a text's vector would depend on its neighbours; alone, the same text is the same vector always. It costs nothing: on a
+CPU, batches of 8 and 32 were slower than single texts (padding).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime
+
+from retriever.encoder.tokens import Window
+from retriever.errors import EncoderError
+from retriever.types import EncoderSpec, Role, Vectors
+
+GRAPH, TOKENIZER, SPEC = "encoder.onnx", "tokenizer.json", "encoder.json"
+FILES = (GRAPH, TOKENIZER, SPEC)
+
+
+class OnnxEncoder:
+    """A model exported by `export`. Safe to call from several threads; several texts take `threads` of its own."""
+
+    def __init__(self, folder: Path, spec: EncoderSpec, *, threads: int = 1) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._window = Window(folder / TOKENIZER, spec)
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._session: onnxruntime.InferenceSession | None = None
+
+    @property
+    def spec(self) -> EncoderSpec:
+        return self._spec
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """What travels with a snapshot, so that it can be served without the model being installed."""
+        return {name: self._folder / name for name in FILES}
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Return float32 unit vectors of shape (len(texts), dimension). Cuts what exceeds the window: see `fit`."""
+        vectors = np.zeros((len(texts), self._spec.dimension), dtype=np.float32)
+        prompt = self._spec.query_prompt if role == "query" else self._spec.passage_prompt
+
+        def encode_one(at: int) -> None:
+            vectors[at] = self._run(self._ids(prompt + texts[at]))
+
+        if self._threads == 1 or len(texts) == 1:
+            for at in range(len(texts)):
+                encode_one(at)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(encode_one, range(len(texts))))
+        return vectors
+
+    def _ids(self, text: str) -> list[int]:
+        tokenizer = self._window.tokenizer
+        encoding = tokenizer.encode(text.strip())
+        if len(encoding.ids) > self._spec.window:
+            # The special tokens at the end belong there whatever is cut.
+            encoding = tokenizer.encode(text.strip(), add_special_tokens=False)
+            encoding.truncate(self._spec.window - tokenizer.num_special_tokens_to_add(False))
+            encoding = tokenizer.post_process(encoding)
+        return list(encoding.ids)
+
+    def _run(self, ids: Sequence[int]) -> Vectors:
+        tokens = np.array([ids], dtype=np.int64)
+        (vectors,) = self._load().run(None, {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
+        return np.asarray(vectors[0], dtype=np.float32)
+
+    def _load(self) -> onnxruntime.InferenceSession:
+        with self._lock:
+            if self._session is None:
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = 1
+                options.inter_op_num_threads = 1
+                options.log_severity_level = 3  # errors
+                self._session = onnxruntime.InferenceSession(
+                    str(self._folder / GRAPH), options, providers=["CPUExecutionProvider"]
+                )
+        return self._session
+
+    def fit(self, text: str) -> int:
+        """Return how many leading characters of a passage's `text` the window holds: len(text) if all of it."""
+        return self._window.fit(text)
+
+
+def open_export(folder: Path, *, threads: int = 1) -> OnnxEncoder:
+    """Open what `export` wrote into `folder`. Raises EncoderError if it is not whole."""
+    return OnnxEncoder(folder, read_export(folder), threads=threads)
+
+
+def read_export(folder: Path) -> EncoderSpec:
+    """Return the spec of the export in `folder`, whose graph has the digest that it gives. Raises EncoderError."""
+    mend = f"Remove {folder} and build again."
+    try:
+        spec = msgspec.json.decode((folder / SPEC).read_bytes(), type=EncoderSpec)
+        graph = digest_of(folder / GRAPH)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise EncoderError(f"{folder} does not hold an exported encoder: {error}", mend=mend) from error
+    if graph != spec.graph:
+        raise EncoderError(f"{folder / GRAPH} is not what was exported (sha256 differs)", mend=mend)
+    return spec
+
+
+def digest_of(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

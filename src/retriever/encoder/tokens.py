@@ -1,0 +1,57 @@
+"""What a model's window holds, counted with its own tokenizer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retriever.errors import EncoderError
+from retriever.types import EncoderSpec
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+# A bound on what is tokenised to find where a window ends; a wordpiece longer than this is one unknown token anyway.
+_CHARS_A_TOKEN = 100
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Return the tokenizer in `path`, which neither cuts nor pads. Raises EncoderError if there is none."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise EncoderError(f"{path} is not a tokenizer: {error}", mend="Save the model with a fast one.") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+class Window:
+    """How much of a passage the window of `spec` holds. Loads the tokenizer when first asked."""
+
+    def __init__(self, path: Path, spec: EncoderSpec) -> None:
+        self._path = path
+        self._spec = spec
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, which neither cuts nor pads."""
+        return load_tokenizer(self._path)
+
+    @cached_property
+    def _budget(self) -> int:
+        prompt = (
+            self.tokenizer.encode(self._spec.passage_prompt, add_special_tokens=False)
+            if self._spec.passage_prompt
+            else ()
+        )
+        return self._spec.window - self.tokenizer.num_special_tokens_to_add(False) - len(prompt)
+
+    def fit(self, text: str) -> int:
+        """Return how many leading characters of `text` the window holds: len(text) if all of it."""
+        head = text[: self._budget * _CHARS_A_TOKEN]
+        offsets = self.tokenizer.encode(head, add_special_tokens=False).offsets
+        return len(head) if len(offsets) <= self._budget else int(offsets[self._budget][0])
