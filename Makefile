@@ -47,8 +47,9 @@ test: install chromium check  ## everything that CI runs
 evaluate: install  ## measure ranking on test sets (SETS="folder ...")
 	$(BIN)/retriever evaluate $(SETS)
 
-docs: install  ## write the generated parts of the README
+docs: install  ## write the generated parts of the README, and its screenshot
 	$(BIN)/python scripts/write_docs.py
+	$(BIN)/python scripts/screenshots.py
 
 chromium:
 	@command -v chromium >/dev/null || { \

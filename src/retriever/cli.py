@@ -119,9 +119,19 @@ def serve(
     port: Annotated[int | None, _option("port")] = None,
     min_confidence: _MinConfidence = None,
     title: Annotated[str | None, _option("title")] = None,
+    message: Annotated[str | None, _option("message")] = None,
+    max_body: Annotated[int | None, _option("max_body")] = None,
 ) -> None:
     """Serve the search page and /ask."""
-    settings = _settings(index=index, host=host, port=port, min_confidence=min_confidence, title=title)
+    settings = _settings(
+        index=index,
+        host=host,
+        port=port,
+        min_confidence=min_confidence,
+        title=title,
+        message=message,
+        max_body=max_body,
+    )
     from retriever.api.server import run_server
 
     run_server(settings)

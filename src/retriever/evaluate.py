@@ -77,7 +77,6 @@ def _evaluate_set(
     report = build([path / "corpus.jsonl"], index, encoder, lang=lang, keep=1, progress=progress)
     searcher = Searcher.open(index, encoder, min_confidence=min_confidence)
     try:
-        searcher.warm()
         queries = _read(path / "queries.jsonl")
         answers = {query.id: searcher.ask(query.text, _DEPTH) for query in queries}
         took = [answer.took_ms.total for answer in answers.values()]

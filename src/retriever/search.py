@@ -60,10 +60,12 @@ class Searcher:
         """
         snapshot = open_snapshot(Path(index))
         try:
-            return cls(snapshot, encoder or _encoder_of(snapshot), **options)  # type: ignore[arg-type]
+            searcher = cls(snapshot, encoder or _encoder_of(snapshot), **options)  # type: ignore[arg-type]
+            searcher.warm()
         except BaseException:
             snapshot.close()
             raise
+        return searcher
 
     @property
     def manifest(self) -> Manifest:
@@ -77,7 +79,7 @@ class Searcher:
         return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
 
     def warm(self) -> None:
-        """Load what the first question would otherwise wait for."""
+        """Load what the first question would otherwise wait for. `open` does."""
         self._encoder.encode(["warm"], "query")
 
     def close(self) -> None:

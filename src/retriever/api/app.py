@@ -117,6 +117,7 @@ def _add_page(app: FastAPI, service: Service, title: str, default_k: int) -> Non
         except NotReadyError:
             return None, "The index is not open yet. Try again in a moment.", 503
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page(request: Request, q: str = "") -> Response:
         k = _whole(request.query_params.get("k"), default_k)

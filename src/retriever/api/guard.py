@@ -6,17 +6,13 @@ import asyncio
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retriever.api.problems import problem
+from retriever.api.problems import SAFE_HEADERS, FieldProblem, problem
 
 # A body of some kilobytes arrives at once; one that trickles holds a connection for nothing.
 _BODY_SECONDS = 5.0
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 class TooLargeError(Exception):
@@ -38,21 +34,21 @@ class Guard:
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _SAFE_HEADERS.items():
+                for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         headers = Headers(scope=scope)
         refusal = None
         if scope["method"] == "POST" and not _is_json(headers.get("content-type", "")):
-            refusal = problem(415, "Send the body as JSON: Content-Type: application/json.")
+            refusal = _refuse(415, "is not sent as JSON; say Content-Type: application/json")
         else:
             try:
                 body = await asyncio.wait_for(self._read(headers, receive), _BODY_SECONDS)
             except TooLargeError:
-                refusal = problem(413, f"The body has more than {self._max_body:,} bytes.", headers=_CLOSE)
+                refusal = _refuse(413, f"has more than {self._max_body:,} bytes", _CLOSE)
             except TimeoutError:
-                refusal = problem(408, f"The body did not arrive within {_BODY_SECONDS:g} seconds.", headers=_CLOSE)
+                refusal = _refuse(408, f"did not arrive within {_BODY_SECONDS:g} seconds", _CLOSE)
         if refusal is not None:
             await refusal(scope, receive, send_safe)
         elif body is not None:
@@ -76,6 +72,10 @@ class Guard:
 
 
 _CLOSE = {"Connection": "close"}
+
+
+def _refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    return problem(status, f"The body {detail}.", [FieldProblem(field="body", detail=detail)], headers)
 
 
 def _is_json(content_type: str) -> bool:

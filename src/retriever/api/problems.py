@@ -12,10 +12,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from retriever.errors import InputError, SnapshotError
 
 _LOG = logging.getLogger(__name__)
+
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""What every reply carries, for browsers to heed."""
 
 
 class FieldProblem(BaseModel):
@@ -46,7 +54,7 @@ def problem(
     return Response(
         msgspec.json.encode(body.model_dump()),
         status_code=status,
-        headers=dict(headers or {}),
+        headers={**SAFE_HEADERS, **(headers or {})},
         media_type="application/problem+json",
     )
 
@@ -64,14 +72,14 @@ def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
-        return problem(400, "The body is not JSON.")
+        return _not_json()
     fields = [FieldProblem(field=_field(one["loc"]), detail=_detail(one)) for one in found[:_MOST_FIELDS]]
     return problem(422, "; ".join(f"{one.field}: {one.detail}" for one in fields), fields)
 
 
 # A request can be wrong in thousands of places; the first few are enough to mend it, and the reply stays small.
-_MOST_FIELDS = 5
-_LONGEST_NAME = 60
+_MOST_FIELDS = 3
+_LONGEST_NAME = 24
 
 
 def _field(place: Sequence[str | int]) -> str:
@@ -104,9 +112,25 @@ def _unavailable(_request: Request, error: Exception) -> Response:
     return problem(503, str(error), headers={"Retry-After": "5"})
 
 
-def _http(_request: Request, error: Exception) -> Response:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(_methods(request))}
+    elif error.status_code == 400:
+        return _not_json()
+    return problem(error.status_code, str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of all routes at this path; Starlette says only those of the first."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or {"GET", "HEAD"}})
+
+
+def _not_json() -> Response:
+    detail = "is not JSON"
+    return problem(400, f"The body {detail}.", [FieldProblem(field="body", detail=detail)])
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ def _not_blank(text: str) -> str:
     return text
 
 
-_Question = Annotated[str, AfterValidator(_not_blank), Field(max_length=MAX_QUESTION)]
+_Question = Annotated[str, Field(max_length=MAX_QUESTION), AfterValidator(_not_blank)]
 _K = Annotated[
     Annotated[int, Field(ge=1, le=MAX_K)] | None,
     Field(description=f"Hits to return, one an entry: 1 to {MAX_K}. {DEFAULT_K} unless the server says otherwise."),

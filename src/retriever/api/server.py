@@ -32,6 +32,7 @@ class _Server(uvicorn.Server):
 def run_server(settings: Settings) -> None:
     """Serve until told to stop. Raises NoSnapshot at once where there is no index."""
     read_manifest(settings.index)
+    listening = _listen(settings.host, settings.port)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     app = create_app(lambda: open_searcher(settings), title=settings.title, k=settings.k, max_body=settings.max_body)
     server = _Server(
@@ -45,6 +46,15 @@ def run_server(settings: Settings) -> None:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
-    server.run()
-    if not server.started:
-        raise RetrieverError(f"cannot serve on {settings.host}:{settings.port}", mend="Try another --port.")
+    server.run([listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket on `host` and `port`: bound by us, since uvicorn would leave with an exit code of its own."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise RetrieverError(
+            f"cannot serve on {host}:{port}: {error.strerror}", mend="Try another --host or --port."
+        ) from error

@@ -35,7 +35,6 @@ class Service:
     def _open(self) -> None:
         try:
             searcher = self._open_searcher()
-            searcher.warm()
             self.examples, self.manifest = searcher.sample(_EXAMPLES), searcher.manifest
         except RetrieverError as error:
             self._why = str(error)
