@@ -1,0 +1,99 @@
+"""The application over a small index whose every score can be worked out, and a wait until it is ready."""
+
+import json
+import time
+from contextlib import contextmanager
+
+import pytest
+from starlette.testclient import TestClient
+
+from hashing import HashingEncoder
+from retriever import Searcher
+from retriever.api import create_app
+from retriever.build import build
+
+ACCOUNT = [
+    {
+        "_id": "reset",
+        "question": "how do I reset my password",
+        "answer": "<p>open the settings</p><p>press the <b>reset</b> button</p>",
+        "alternates": ["forgot passphrase"],
+        "tags": ["account", "security"],
+        "url": "https://example.org/account#reset",
+    },
+    # Both hold the same words, so that only their ids tell them apart; the file has them the other way round.
+    {"_id": "tie-b", "question": "green blue", "answer": "second", "tags": ["colour"]},
+    {"_id": "tie-a", "question": "blue green", "answer": "first", "tags": ["colour"]},
+]
+GERMAN = [
+    {"_id": "farbe", "question": "blue farbe", "answer": "eine antwort", "lang": "de", "tags": ["colour"]},
+    {"_id": "rot", "question": "red blue farbe", "answer": "noch eine", "lang": "de"},
+]
+PAGE = "All about lighthouses and their keepers.\n\n-\nwho keeps the lamp\nThe keeper does.\n"
+OPTIONS = {"title": "Little FAQ", "k": 5, "max_body": 65536}
+
+
+def build_small(index, folder):
+    folder.mkdir()
+    for name, rows in (("account.jsonl", ACCOUNT), ("german.jsonl", GERMAN)):
+        (folder / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (folder / "lamp.txt").write_text(PAGE, encoding="utf-8")
+    return build([folder], index, HashingEncoder(), lang="en", keep=2, progress=lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def small_index(tmp_path_factory):
+    """The folder of an index that no test may change."""
+    home = tmp_path_factory.mktemp("small")
+    build_small(home / "index", home / "corpus")
+    return home / "index"
+
+
+@pytest.fixture
+def own_index(tmp_path):
+    """The folder of an index of the test's own, to be damaged."""
+    build_small(tmp_path / "index", tmp_path / "corpus")
+    return tmp_path / "index"
+
+
+@contextmanager
+def running(open_searcher, **options):
+    """Run the application in process; what goes wrong in it is a reply, as it would be on the wire."""
+    app = create_app(open_searcher, **(OPTIONS | options))
+    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
+        yield client
+
+
+def wait_for(condition, seconds=20):
+    """Return as soon as `condition()` holds; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def client(small_index):
+    """A client of the application, ready."""
+    with running(lambda: Searcher.open(small_index, HashingEncoder())) as client:
+        wait_for(lambda: client.get("/readyz").status_code == 200)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def searcher(small_index):
+    searcher = Searcher.open(small_index, HashingEncoder())
+    yield searcher
+    searcher.close()
+
+
+@pytest.fixture(scope="session")
+def ask(client):
+    """Return a function that posts a question and returns the answer."""
+
+    def ask_(question, **more):
+        reply = client.post("/ask", json={"question": question, **more})
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    return ask_
