@@ -1,6 +1,7 @@
 """A tiny corpus, a build with the hashing encoder, and the real encoder, loaded once."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from hashing import HashingEncoder
 from retriever.build import BuildReport, build
-from retriever.encoder import SentenceEncoder, load_encoder
+from retriever.encoder import OnnxEncoder, load_encoder
 from retriever.search import Searcher
 
 ENTRIES = [
@@ -54,7 +55,16 @@ def searcher(run_build, index):
     searcher.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def encoders(tmp_path_factory):
+    """Where exported encoders are kept, by the commands that tests run too: one export serves them all."""
+    folder = tmp_path_factory.mktemp("encoders")
+    os.environ["RETRIEVER_ENCODERS"] = str(folder)
+    yield folder
+    del os.environ["RETRIEVER_ENCODERS"]
+
+
 @pytest.fixture(scope="session")
-def real_encoder() -> SentenceEncoder:
-    """The default model."""
-    return load_encoder()
+def real_encoder(encoders) -> OnnxEncoder:
+    """The default model, as it is exported."""
+    return load_encoder(exports=encoders, threads=2)

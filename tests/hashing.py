@@ -36,7 +36,7 @@ class HashingEncoder:
     def files(self) -> Mapping[str, Path]:
         return {}
 
-    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:  # noqa: ARG002
         self.encoded += texts
         vectors = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)
         for row, text in enumerate(texts):

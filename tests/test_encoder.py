@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriever.defaults import DEFAULT_MODEL
-from retriever.encoder import SentenceEncoder, find_model, load_encoder, read_spec
+from retriever.encoder import SentenceEncoder, find_model, read_spec
+from retriever.encoder import load_encoder as load_any
 from retriever.errors import EncoderError
 
 # As sentence-transformers' own repository on the hub lists model.safetensors of all-MiniLM-L6-v2.
 PUBLISHED = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+load_encoder = partial(load_any, precision="fp32")  # the reference; its export is tested in test_export.py
+
+
+@pytest.fixture(scope="module")
+def real_encoder() -> SentenceEncoder:
+    """The reference takes the place of the export here."""
+    return load_encoder()
 
 
 def copy_of_model(folder, *, without: str = "", **files: str):
@@ -66,7 +77,7 @@ def test_another_tokenizer_is_another_spec(tmp_path):
 
 
 def test_reading_a_spec_loads_no_model_library():
-    code = "import sys; from retriever.encoder import load_encoder; load_encoder()\n"
+    code = "import sys; from retriever.encoder import load_encoder; load_encoder(precision='fp32')\n"
     code += "print([m for m in ('torch', 'transformers', 'sentence_transformers', 'tokenizers') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
@@ -105,7 +116,7 @@ def test_code_that_comes_with_a_model_is_refused(tmp_path):
 def test_changed_weights_under_the_packaged_name_are_refused(tmp_path):
     folder = copy_of_model(tmp_path, without="model.safetensors", **{"other.safetensors": "tampered"})
     with pytest.raises(EncoderError, match=PUBLISHED) as caught:
-        read_spec(DEFAULT_MODEL, folder)
+        read_spec(DEFAULT_MODEL, folder, "fp32")
     assert "pip install --force-reinstall" in caught.value.mend
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from retriever.cache import VectorCache
-from retriever.errors import CorpusError, SnapshotError
+from retriever.errors import CorpusError, PublishFailed, SnapshotError
 from retriever.passages import passages_of
 from retriever.readers import read_corpus
-from retriever.snapshot import build_lock, encode_entries, encode_passages, facets_of, publish, read_manifest
+from retriever.snapshot import build_lock, encode_entries, encode_passages, facets_of, publish, tidy, verified_manifest
 from retriever.types import Corpus, Counts, Encoder, FileReport, Manifest, Passage, Vectors
 from retriever.vectors import write_vectors
 
@@ -65,11 +66,19 @@ def build(
         digest = hashlib.sha256(raw).hexdigest()
         served = _served(index)
         if served is not None and served.corpus == digest and served.encoder == encoder.spec:
+            tidy(index, keep)
+            counts = replace(_counts(corpus, []), passages=served.counts.passages, split=served.counts.split)
             took = time.perf_counter() - began
-            return BuildReport(served.id, False, served.counts, 0, served.counts.passages, took, corpus.ledger)
+            return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.ledger)
         passages = [(ordinal, p) for ordinal, entry in enumerate(entries) for p in passages_of(entry, encoder.fit)]
-        with VectorCache(index / "cache.sqlite", encoder.spec) as cache:
-            vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
+        try:
+            with VectorCache(index / "cache.sqlite", encoder.spec) as cache:
+                vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
+        except sqlite3.Error as error:
+            raise PublishFailed(
+                f"cannot keep vectors in {index / 'cache.sqlite'}: {error}",
+                mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
+            ) from error
 
         def write(folder: Path) -> None:
             (folder / "entries.jsonl").write_bytes(raw)
@@ -99,7 +108,7 @@ def _link(path: Path, to: Path) -> None:
 def _served(index: Path) -> Manifest | None:
     """Return the manifest of what is served now; None where there is nothing that can be served."""
     try:
-        return read_manifest(index)
+        return verified_manifest(index)
     except SnapshotError:
         return None
 

@@ -31,10 +31,21 @@ class VectorCache:
             self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
+        """Open the file and read all of it, so that what is damaged shows now."""
         db = sqlite3.connect(self._path)
-        # Losing the last vectors in a power cut costs encoding them again, nothing more.
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("CREATE TABLE IF NOT EXISTS vectors (spec BLOB, text BLOB, vector BLOB, PRIMARY KEY (spec, text))")
+        try:
+            # Losing the last vectors in a power cut costs encoding them again, nothing more.
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS vectors (spec BLOB, text BLOB, vector BLOB, PRIMARY KEY (spec, text))"
+            )
+            db.execute("SELECT spec, text, vector FROM vectors LIMIT 0")
+            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+        except sqlite3.DatabaseError:
+            db.close()
+            raise
         return db
 
     def __enter__(self) -> VectorCache:

@@ -39,6 +39,7 @@ _Corpus = Annotated[list[Path] | None, _option("corpus")]
 _Index = Annotated[Path | None, _option("index")]
 _Model = Annotated[str | None, _option("model")]
 _Precision = Annotated[str | None, _option("precision")]
+_Encoders = Annotated[Path | None, _option("encoders")]
 _Download = Annotated[bool | None, _option("allow_download")]
 _Threads = Annotated[int | None, _option("threads")]
 _Lang = Annotated[str | None, _option("lang")]
@@ -52,6 +53,7 @@ def build(
     index: _Index = None,
     model: _Model = None,
     precision: _Precision = None,
+    encoders: _Encoders = None,
     allow_download: _Download = None,
     lang: _Lang = None,
     keep: Annotated[int | None, _option("keep")] = None,
@@ -64,6 +66,7 @@ def build(
         index=index,
         model=model,
         precision=precision,
+        encoders=encoders,
         allow_download=allow_download,
         lang=lang,
         keep=keep,
@@ -142,6 +145,7 @@ def evaluate(
     sets: Annotated[list[Path], typer.Argument(help="Folders in BEIR's layout.", metavar="SET...")],
     model: _Model = None,
     precision: _Precision = None,
+    encoders: _Encoders = None,
     allow_download: _Download = None,
     lang: _Lang = None,
     threads: _Threads = None,
@@ -153,6 +157,7 @@ def evaluate(
     settings = _settings(
         model=model,
         precision=precision,
+        encoders=encoders,
         allow_download=allow_download,
         lang=lang,
         threads=threads,

@@ -43,6 +43,7 @@ class Settings:
     index: Path = _knob(Path("index"), "folder of the index")
     model: str = _knob(DEFAULT_MODEL, "encoder: a packaged name, a folder, or a hub id")
     precision: Literal["int8", "fp32"] = _knob("int8", "`int8`: exported once, fast, no torch to answer; or `fp32`")
+    encoders: Path = _knob(Path("~/.cache/retriever/encoders"), "folder where exported encoders are kept")
     allow_download: bool = _knob(False, "fetch a model that is given by its hub id, once")
     lang: str = _knob(DEFAULT_LANG, "language of entries that name none")
     keep: int = _knob(DEFAULT_KEEP, "how many snapshots to keep")

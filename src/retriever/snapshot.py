@@ -135,9 +135,15 @@ def publish(
             f"cannot publish to {index}: {error.strerror or error}",
             mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
         ) from error
-    with suppress(OSError):  # what cannot be removed now is tried again by the next build
-        _prune(index, keep)
+    tidy(index, keep)
     return manifest
+
+
+def tidy(index: Path, keep: int) -> None:
+    """Remove what dead builds left and all but the newest `keep` snapshots. Must run under `build_lock`."""
+    with suppress(OSError):  # what cannot be removed now is tried again by the next build
+        _sweep(index)
+        _prune(index, keep)
 
 
 def _seal(folder: Path, corpus: str, encoder: EncoderSpec, counts: Counts) -> Manifest:
@@ -237,7 +243,7 @@ def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
         found = msgspec.json.decode(raw)["format"]
         if found == FORMAT:
             manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotDamaged(
             f"{snapshot_id}/manifest.json", f"is not a manifest: {error}", mend=_BUILD_AGAIN
         ) from error
@@ -309,14 +315,20 @@ class Snapshot:
         os.close(self._entries)
 
 
+def verified_manifest(index: Path) -> Manifest:
+    """Return the manifest of the snapshot that is served, once every file has the digest that it gives."""
+    manifest = read_manifest(index)
+    _verify(index / "snapshots" / manifest.id, manifest)
+    return manifest
+
+
 def open_snapshot(index: Path) -> Snapshot:
     """Open the snapshot that is served, once every file has the digest that the manifest gives.
 
     Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
     """
-    manifest = read_manifest(index)
+    manifest = verified_manifest(index)
     folder = index / "snapshots" / manifest.id
-    _verify(folder, manifest)
     passages = np.load(folder / "passages.npy", allow_pickle=False)
     return Snapshot(
         manifest=manifest,
@@ -336,7 +348,12 @@ def _verify(folder: Path, manifest: Manifest) -> None:
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
         raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=_BUILD_AGAIN)
     for name, digest in manifest.files.items():
-        if _digest(folder / name) != digest:
+        try:
+            same = _digest(folder / name) == digest
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror}"
+            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=_BUILD_AGAIN) from error
+        if not same:
             raise SnapshotDamaged(
                 f"{manifest.id}/{name}", "is not what was published (sha256 differs)", mend=_BUILD_AGAIN
             )

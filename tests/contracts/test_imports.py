@@ -57,7 +57,7 @@ def test_asking_from_python_loads_neither_a_web_framework_nor_readers():
 
 
 def test_the_model_is_loaded_by_nothing_but_encoding():
-    code = "from retriever.encoder import load_encoder; load_encoder().spec"
+    code = "from retriever.encoder import load_encoder; load_encoder(precision='fp32').spec"
     assert loaded_by(code) & {"torch", "sentence_transformers", "transformers"} == set()
 
 

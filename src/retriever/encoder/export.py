@@ -46,14 +46,26 @@ def exported(folder: Path, spec: EncoderSpec, exports: Path | None) -> Path:
     key = hashlib.sha256(f"{_RECIPE}\n".encode() + msgspec.json.encode({**msgspec.to_builtins(spec), "model": ""}))
     home = exports / key.hexdigest()[:16]
     if not _is_whole(home):
-        exports.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(home, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=exports, prefix=".making-") as making:
-            aside = Path(making) / "made"
-            aside.mkdir()
-            _export(folder, spec, aside)
-            aside.replace(home)
+        try:
+            _make(folder, spec, home)
+        except OSError as error:
+            raise EncoderError(
+                f"cannot keep the exported encoder in {exports}: {error.strerror}",
+                mend="Name a folder that can be written: RETRIEVER_ENCODERS=...",
+            ) from error
     return home
+
+
+def _make(folder: Path, spec: EncoderSpec, home: Path) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".making-") as making:
+        aside = Path(making) / "made"
+        aside.mkdir()
+        _export(folder, spec, aside)
+        shutil.rmtree(home, ignore_errors=True)
+        # Another process may have put the same export there meanwhile: one is as good as the other.
+        with contextlib.suppress(FileExistsError):
+            aside.rename(home)
 
 
 def _is_whole(home: Path) -> bool:

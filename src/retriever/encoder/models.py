@@ -6,13 +6,14 @@ Weights are safetensors only, and no code that comes with a model is ever run.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from retriever.defaults import DEFAULT_MODEL
 from retriever.errors import EncoderError
@@ -37,6 +38,7 @@ PACKAGED = {
 
 # Names under which a model's own config keeps its prompts, in the order that sentence-transformers tries them.
 _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+_SAVE_AGAIN = "Fetch it again, or save it again with SentenceTransformer.save()."
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
@@ -91,12 +93,14 @@ def _hub_folder(name: str, *, allow_download: bool) -> Path:
 
 def read_spec(name: str, folder: Path, precision: str) -> EncoderSpec:
     """Return what the model in `folder` is. Raises EncoderError if it cannot be used or is not what `name` promises."""
-    modules = _read_json(folder / "modules.json", default=None)
+    modules = _read_json(folder / "modules.json", default=None, kind=list[dict[str, Any]])
     if modules is None:
         raise EncoderError(
             f"{folder} is not a sentence-transformers model: it has no modules.json",
             mend="Save it with SentenceTransformer.save().",
         )
+    if not modules or not all({"type", "path"} <= m.keys() for m in modules):
+        raise EncoderError(f"{folder / 'modules.json'} lists no modules", mend=_SAVE_AGAIN)
     foreign = [m["type"] for m in modules if not str(m.get("type", "")).startswith("sentence_transformers.")]
     if foreign:
         raise EncoderError(f"model {name!r} brings code of its own ({foreign[0]}), which is never run")
@@ -116,13 +120,13 @@ def read_spec(name: str, folder: Path, precision: str) -> EncoderSpec:
     )
 
 
-def _read_json(path: Path, default: Any) -> Any:
+def _read_json(path: Path, default: Any, kind: Any = dict[str, Any]) -> Any:
     if not path.is_file():
         return default
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EncoderError(f"{path} is not JSON: {error}", mend="Fetch or save the model again.") from error
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.MsgspecError as error:
+        raise EncoderError(f"{path} is not what it should be: {error}", mend=_SAVE_AGAIN) from error
 
 
 def _weights_digest(name: str, folder: Path) -> str:

@@ -67,14 +67,21 @@ class SentenceEncoder:
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]
             torch.set_num_threads(self._threads)
-            self._model = SentenceTransformer(
-                str(self._folder),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
-            self._check(self._model)
+            try:
+                model = SentenceTransformer(
+                    str(self._folder),
+                    device="cpu",
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True},
+                )
+            except Exception as error:  # a model can be wrong in more ways than have a class
+                raise EncoderError(
+                    f"{self._folder} cannot be loaded: {error}",
+                    mend="Fetch it again, or save it again with SentenceTransformer.save().",
+                ) from error
+            self._check(model)
+            self._model = model
         return self._model
 
     def _check(self, model: SentenceTransformer) -> None:

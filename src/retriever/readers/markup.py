@@ -40,7 +40,7 @@ _CONTAINERS = {
     "figcaption",
 }
 _FRAMES = {"table", "thead", "tbody", "tfoot", "tr", "ul", "ol", "dl"}
-_INLINE = {"a", "abbr", "b", "br", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s", "samp"}
+_INLINE = {"a", "abbr", "b", "br", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "q", "s", "samp"}
 _INLINE |= {"small", "strong", "sub", "sup", "u", "var"}
 _ALLOWED = _LINES | _CONTAINERS | _INLINE | {"td", "th", "hr", "img"}
 # Tags that go while the text inside them stays.
@@ -58,7 +58,7 @@ _DISSOLVED = {
     "form",
     "html",
 }
-_DISSOLVED |= {"label", "legend", "nav", "span", "strike", "tt", "wbr"}
+_DISSOLVED |= {"label", "legend", "mark", "nav", "span", "strike", "tt", "wbr"}
 _DROPPED = ("script", "style", "iframe", "template", "svg", "math", "object", "noscript", "head", "title")
 
 _NAMES = "|".join(
