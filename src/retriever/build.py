@@ -6,15 +6,19 @@ import hashlib
 import shutil
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from retriever.cache import VectorCache
+from retriever.confidence import PRIOR
 from retriever.errors import CorpusError, PublishFailed, SnapshotError
+from retriever.lexical import write_lexical
 from retriever.passages import passages_of
 from retriever.readers import read_corpus
 from retriever.snapshot import build_lock, encode_entries, encode_passages, facets_of, publish, tidy, verified_manifest
@@ -80,21 +84,41 @@ def build(
                 mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
             ) from error
 
+        main_lang = Counter(entry.lang for entry in entries).most_common(1)[0][0]
+
         def write(folder: Path) -> None:
             (folder / "entries.jsonl").write_bytes(raw)
             np.save(folder / "entries.npy", table)
             np.save(folder / "passages.npy", encode_passages(passages))
             (folder / "facets.json").write_bytes(msgspec.json.encode(facets_of(entries)))
             write_vectors(vectors, folder / "vectors.faiss")
+            write_lexical(entries, main_lang, encoder.words(), folder)
             for name, path in encoder.files.items():
                 _link(path, folder / name)
 
         progress("publish", 0, 1)
         counts = _counts(corpus, passages)
-        manifest = publish(index, write, corpus=digest, encoder=encoder.spec, counts=counts, keep=keep)
+        manifest = publish(
+            index,
+            write,
+            corpus=digest,
+            encoder=encoder.spec,
+            counts=counts,
+            calibration=replace(PRIOR, floor=_floor(encoder, vectors, [p.kind for _, p in passages])),
+            lang=main_lang,
+            keep=keep,
+        )
         progress("publish", 1, 1)
     took = time.perf_counter() - began
     return BuildReport(manifest.id, True, counts, encoded, len(passages) - encoded, took, corpus.ledger)
+
+
+def _floor(encoder: Encoder, vectors: Vectors, kinds: Sequence[str]) -> float:
+    """Return the mean cosine of the shipped off-topic questions with the corpus's own: that of nothing in common."""
+    text = files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8")
+    asked = encoder.encode(text.splitlines(), "query").mean(axis=0)
+    questions = vectors[[kind == "question" for kind in kinds]].mean(axis=0)
+    return round(float(asked @ questions), 4)
 
 
 def _link(path: Path, to: Path) -> None:

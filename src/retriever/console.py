@@ -86,8 +86,13 @@ def _show_file(row: FileReport) -> None:
 
 def show_answer(answer: Answer) -> None:
     """Print an answer for a person."""
+    if answer.corrected:
+        print(f"Searched for: {_plain(answer.corrected)}")
     if answer.message:
-        print(f"{_plain(answer.message)}\n")
+        print(_plain(answer.message))
+    if answer.missing:
+        print(f"Nothing here about {_plain(', '.join(answer.missing))}.")
+    print()
     for hit in answer.hits:
         _show_hit(hit)
     took = answer.took_ms
@@ -101,8 +106,9 @@ def _show_hit(hit: Hit) -> None:
         print(textwrap.indent(textwrap.fill(_plain(paragraph), _WIDTH - 6), f"    {mark}"))
     place = hit.source.url or f"{hit.source.file}:{hit.source.line}"
     print(f"      [{_plain(place)}]")
-    for kind, score in (hit.explain or {}).items():
-        print(f"      {kind} {score:.4f}")
+    if hit.explain:
+        print("      " + " + ".join(f"{part} {name}" for name, part in hit.explain.parts.items()))
+        print(f"      = {hit.explain.total}")
     print()
 
 

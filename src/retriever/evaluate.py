@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from retriever.build import Progress, build
+from retriever.confidence import expected_calibration_error, reliability
 from retriever.errors import CorpusError
 from retriever.search import Searcher
 from retriever.types import Answer, Encoder
@@ -73,7 +74,7 @@ def _evaluate_set(
     folder: Path, encoder: Encoder, work: Path, lang: str, min_confidence: float, progress: Progress
 ) -> Metrics:
     path = folder.resolve()
-    index = work / f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    index = index_of(path, work)
     report = build([path / "corpus.jsonl"], index, encoder, lang=lang, keep=1, progress=progress)
     searcher = Searcher.open(index, encoder, min_confidence=min_confidence)
     try:
@@ -84,10 +85,16 @@ def _evaluate_set(
         metrics |= {"queries": len(queries), **measure(path / "qrels.tsv", answers)}
         metrics |= {"p50_ms": _percentile(took, 50), "p95_ms": _percentile(took, 95)}
         if (path / "oos.jsonl").is_file():
-            metrics["oos"] = _out_of_scope(answers.values(), _read(path / "oos.jsonl"), searcher.ask)
+            relevant = {(qrel.query_id, qrel.doc_id) for qrel in _read_qrels(path / "qrels.tsv") if qrel.relevance > 0}
+            metrics["oos"] = _out_of_scope(answers, relevant, _read(path / "oos.jsonl"), searcher.ask)
     finally:
         searcher.close()
     return metrics
+
+
+def index_of(folder: Path, work: Path) -> Path:
+    """Return where in `work` the index of a set is kept."""
+    return work / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 
 def _read(path: Path) -> list[_Query]:
@@ -125,14 +132,27 @@ def _read_qrels(path: Path) -> Iterable[Any]:
                 ) from error
 
 
-def _out_of_scope(answered: Iterable[Answer], oos: Sequence[_Query], ask: Callable[[str], Answer]) -> Metrics:
-    """Return how well confidence tells the questions that have an answer from those that have none."""
-    kept = list(answered)
+def _out_of_scope(
+    answers: dict[str, Answer],
+    relevant: Container[tuple[str, str]],
+    oos: Sequence[_Query],
+    ask: Callable[[str], Answer],
+) -> Metrics:
+    """Return how well confidence tells the questions that have an answer from those that have none.
+
+    The calibration error is over both: what is said of a question without an answer is right if it is near 0.
+    """
+    kept = list(answers.values())
     inside = [answer.confidence for answer in kept]
+    right = [bool(a.hits) and (query, a.hits[0].entry_id) in relevant for query, a in answers.items()]
     by_kind: dict[str, list[Answer]] = defaultdict(list)
     for query in oos:
         by_kind[query.kind.partition("-")[0]].append(ask(query.text))
+    said = inside + [answer.confidence for group in by_kind.values() for answer in group]
+    was = right + [False] * (len(said) - len(right))
     metrics: Metrics = {"kept": _share(answer.answered for answer in kept)}
+    metrics["ece"] = round(expected_calibration_error(said, was), 4)
+    metrics["reliability"] = reliability(said, was)
     for kind in ("far", "near"):
         outside = by_kind.get(kind, [])
         metrics[kind] = {

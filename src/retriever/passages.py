@@ -1,4 +1,8 @@
-"""Entries to passages: every question, alternate and answer paragraph is one, split where the window would cut it."""
+"""Entries to passages, split where the window would cut them.
+
+Every question, alternate and answer paragraph is one, every sentence of a paragraph that has several, and the question
+with the answer as one text.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,10 @@ _SPACE = re.compile(r"\s")
 
 
 def passages_of(entry: Entry, fit: Fit) -> list[Passage]:
-    """Return the passages of `entry`: its question, alternates, then answer paragraphs.
+    """Return the passages of `entry`: its question, alternates, answer paragraphs, sentences, and all of it as one.
 
-    A page text has no question of its own, so only its paragraphs are passages.
+    A page text has no question of its own, so its title is no passage. The one text of the whole entry holds as much as
+    the window does: what it leaves out is in the paragraphs.
     """
     passages: list[Passage] = []
     if entry.kind == "faq":
@@ -26,7 +31,43 @@ def passages_of(entry: Entry, fit: Fit) -> list[Passage]:
             passages += _split("alternate", alternate, number, fit)
     for number, paragraph in enumerate(entry.answer, start=1):
         passages += _split("answer", paragraph.text, number, fit)
+    for number, paragraph in enumerate(entry.answer, start=1):
+        found = list(sentences(paragraph.text))
+        if len(found) > 1:
+            for start, end in found:
+                for first, last in spans(paragraph.text[start:end], fit):
+                    text = paragraph.text[start + first : start + last]
+                    passages.append(Passage("sentence", text, number, start + first, start + last))
+    whole = entry_text(entry)
+    passages.append(Passage("entry", whole[: fit(whole)], 1, 0, fit(whole)))
     return passages
+
+
+def entry_text(entry: Entry) -> str:
+    """Return question and answer as one text."""
+    return "\n".join((entry.question, *(paragraph.text for paragraph in entry.answer)))
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Yield offsets of the sentences of `text`: a line is at least one, and a scrap such as "Yes." joins the next."""
+    start = _skip_space(text, 0)
+    while start < len(text):
+        end = _sentence_end(text, start)
+        yield start, start + len(text[start:end].rstrip())
+        start = _skip_space(text, end)
+
+
+# Shorter than this, a sentence says little by itself.
+_SCRAP = 25
+
+
+def _sentence_end(text: str, start: int) -> int:
+    newline = text.find("\n", start)
+    line = len(text) if newline < 0 else newline
+    for match in _SENTENCE_END.finditer(text, start, line):
+        if match.end() - start >= _SCRAP and line - match.end() > 0:
+            return match.end()
+    return line
 
 
 def _split(kind: PassageKind, text: str, number: int, fit: Fit) -> Iterator[Passage]:

@@ -8,6 +8,7 @@
         passages.npy         a row each: its entry, kind, paragraph, start and end
         facets.json          tag, file, lang and kind → the entries that carry it
         vectors.faiss        a unit vector a row
+        lexical.json, .npz   the words of entries, by ordinal
         encoder.*            the exported encoder, so that the snapshot can be served without the model
         manifest.json        written last: what all this is, and the sha256 of each file
       .building-*            a build that has not finished, swept by the next
@@ -37,7 +38,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.errors import BuildBusy, FormatMismatch, NoSnapshot, PublishFailed, SnapshotDamaged
+from retriever.lexical import Lexical
+from retriever.passages import entry_text
 from retriever.types import (
+    Calibration,
     Counts,
     EncoderSpec,
     Entry,
@@ -51,8 +55,8 @@ from retriever.types import (
 )
 from retriever.vectors import open_vectors
 
-FORMAT = 1
-KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer")
+FORMAT = 2
+KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer", "sentence", "entry")
 PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start", "<u4"), ("end", "<u4")])
 LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
 _BUILD_AGAIN = "Build it again: retriever build"
@@ -111,7 +115,15 @@ def facets_of(entries: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
 
 
 def publish(
-    index: Path, write: Callable[[Path], None], *, corpus: str, encoder: EncoderSpec, counts: Counts, keep: int
+    index: Path,
+    write: Callable[[Path], None],
+    *,
+    corpus: str,
+    encoder: EncoderSpec,
+    counts: Counts,
+    calibration: Calibration,
+    lang: str,
+    keep: int,
 ) -> Manifest:
     """Publish what `write` puts into the folder that it is given, whole or not at all, and return its manifest.
 
@@ -123,7 +135,7 @@ def publish(
         _sweep(index)
         folder.mkdir()
         write(folder)
-        manifest = _seal(folder, corpus, encoder, counts)
+        manifest = _seal(folder, corpus, encoder, counts, calibration, lang)
         home = index / "snapshots" / manifest.id
         home.parent.mkdir(exist_ok=True)
         folder.rename(home)
@@ -146,7 +158,9 @@ def tidy(index: Path, keep: int) -> None:
         _prune(index, keep)
 
 
-def _seal(folder: Path, corpus: str, encoder: EncoderSpec, counts: Counts) -> Manifest:
+def _seal(
+    folder: Path, corpus: str, encoder: EncoderSpec, counts: Counts, calibration: Calibration, lang: str
+) -> Manifest:
     """Make the folder's files read-only and durable, and write the manifest, last."""
     files = {}
     for path in sorted(folder.iterdir()):
@@ -154,7 +168,8 @@ def _seal(folder: Path, corpus: str, encoder: EncoderSpec, counts: Counts) -> Ma
         path.chmod(0o444)
         _sync(path)
     now = datetime.now(UTC)
-    draft = Manifest("", FORMAT, now.isoformat(timespec="milliseconds"), corpus, encoder, counts, files)
+    made = now.isoformat(timespec="milliseconds")
+    draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files)
     manifest = replace(draft, id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{_fingerprint(draft)}")
     path = folder / "manifest.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
@@ -258,11 +273,18 @@ def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An open snapshot. `owners` holds the ordinal of the entry that each row belongs to, shape (passages,)."""
+    """An open snapshot.
+
+    `owners` holds the ordinal of the entry that each row belongs to, shape (passages,); an entry's rows stand together,
+    from `starts[ordinal]` to `starts[ordinal + 1]`. `kinds` holds each row's kind, as its place in KINDS.
+    """
 
     manifest: Manifest
     vectors: VectorStore
+    lexical: Lexical
     owners: Rows
+    starts: Rows
+    kinds: NDArray[np.uint8]
     folder: Path
     _entries: int
     _lines: NDArray[np.void]
@@ -285,8 +307,10 @@ class Snapshot:
                 text = entry.question
             case "alternate":
                 text = entry.alternates[number - 1]
-            case "answer":
+            case "answer" | "sentence":
                 text = entry.answer[number - 1].text
+            case "entry":
+                text = entry_text(entry)
         return Passage(KINDS[kind], text[start:end], number, start, end)
 
     def allowed(self, filters: Filters) -> Mask:
@@ -330,13 +354,18 @@ def open_snapshot(index: Path) -> Snapshot:
     manifest = verified_manifest(index)
     folder = index / "snapshots" / manifest.id
     passages = np.load(folder / "passages.npy", allow_pickle=False)
+    lines = np.load(folder / "entries.npy", allow_pickle=False)
+    owners = passages["entry"].astype(np.int64)
     return Snapshot(
         manifest=manifest,
         vectors=open_vectors(folder / "vectors.faiss"),
-        owners=passages["entry"].astype(np.int64),
+        lexical=Lexical(folder, manifest.lang, len(lines)),
+        owners=owners,
+        starts=np.searchsorted(owners, np.arange(len(lines) + 1)),
+        kinds=passages["kind"].copy(),
         folder=folder,
         _entries=os.open(folder / "entries.jsonl", os.O_RDONLY | os.O_CLOEXEC),
-        _lines=np.load(folder / "entries.npy", allow_pickle=False),
+        _lines=lines,
         _passages=passages,
         _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=dict[str, dict[str, list[int]]]),
     )

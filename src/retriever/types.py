@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 EntryKind = Literal["faq", "page"]
 """`faq` is a question with its answer; `page` is text that belongs to a page and answers no question of its own."""
-PassageKind = Literal["question", "alternate", "answer"]
+PassageKind = Literal["question", "alternate", "answer", "sentence", "entry"]
+"""`answer` is a paragraph, `sentence` one of several in it, `entry` the question and the answer as one text."""
+FoundKind = Literal["question", "alternate", "answer"]
+Level = Literal["high", "medium", "low", "none"]
 Role = Literal["query", "passage"]
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -100,8 +103,8 @@ class Corpus:
 class Passage:
     """One text that is encoded.
 
-    `number` counts the entry's texts of that kind from 1: its second alternate, its third answer paragraph. `start`
-    and `end` are character offsets of `text` in that text, which it fills unless it was split to fit the window.
+    `number` counts the entry's texts from 1: its second alternate, its third answer paragraph. `start` and `end` are
+    character offsets of `text` in that text, which it fills unless it is a sentence or was split to fit the window.
     """
 
     kind: PassageKind
@@ -145,6 +148,31 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A logistic curve: the probability is sigmoid(intercept + weights · features)."""
+
+    intercept: float
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a score becomes a confidence, for one corpus and encoder.
+
+    `floor` is the mean cosine of texts that have nothing in common. `scope` is the curve of whether a question is about
+    the corpus at all, `right` of whether the first hit then answers it. `slope` and `shift` are what the owner's own
+    labelled questions changed, `labelled` how many there were.
+    """
+
+    floor: float
+    scope: Curve
+    right: Curve
+    slope: float = 1.0
+    shift: float = 0.0
+    labelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a snapshot is and must contain. `files` maps each file's name to its sha256."""
 
@@ -154,6 +182,8 @@ class Manifest:
     corpus: str
     encoder: EncoderSpec
     counts: Counts
+    calibration: Calibration
+    lang: str
     files: Mapping[str, str]
 
 
@@ -166,6 +196,10 @@ class Encoder(Protocol):
     @property
     def files(self) -> Mapping[str, Path]:
         """What must travel with a snapshot for it to be served elsewhere, by name."""
+        ...
+
+    def words(self) -> frozenset[str]:
+        """Return the words, lower-case, that its tokenizer knows whole: they are words of its language, not slips."""
         ...
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
@@ -204,7 +238,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """An answer as plain text, and as sanitised HTML with the passage that was found in <mark>."""
+    """An answer as plain text, and as sanitised HTML with the sentence that answers best in <mark>."""
 
     text: str
     html: str
@@ -212,16 +246,36 @@ class AnswerText:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """The passage that found an entry; `paragraph` counts from 1, None for a question or alternate."""
+    """The passage nearest to the question asked; `paragraph` counts from 1, None for a question or alternate."""
 
-    kind: PassageKind
+    kind: FoundKind
     text: str
     paragraph: int | None
 
 
 @dataclass(frozen=True, slots=True)
+class Highlight:
+    """The sentence of an answer that answers best: `start` and `end` are its character offsets in `answer.text`."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What each kind of evidence added to the score that ordered a hit: `total` is the sum of `parts`."""
+
+    total: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """An entry found. `score` is the cosine similarity of the question asked and `passage`, -1 to 1."""
+    """An entry found. `score` is the cosine similarity of the question asked and `passage`, -1 to 1.
+
+    `link` is the source's page, opened at the highlighted sentence where a text fragment can name it.
+    """
 
     rank: int
     entry_id: str
@@ -229,12 +283,14 @@ class Hit:
     question: str
     answer: AnswerText
     passage: FoundPassage
+    highlight: Highlight
     source: Source
+    link: str | None
     tags: tuple[str, ...]
     lang: str
     kind: EntryKind
     metadata: Mapping[str, Any]
-    explain: Mapping[str, float] | None = None
+    explain: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +304,20 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What every door returns: the hits, best first, and the decision whether the first of them answers."""
+    """What every door returns: the hits, best first, and the decision whether the first of them answers.
+
+    `confidence` is the probability that it does, `level` the same in a word. `missing` are words of the question that
+    the first hit does not have and that tell it from other questions. `corrected` is the question as it was searched
+    where a word in it was misspelt.
+    """
 
     question: str
     answered: bool
     confidence: float
+    level: Level
     message: str | None
+    missing: tuple[str, ...]
+    corrected: str | None
     snapshot: str
     took_ms: Timings
     hits: tuple[Hit, ...]

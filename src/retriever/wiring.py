@@ -16,7 +16,7 @@ from retriever.snapshot import Snapshot, open_snapshot, read_manifest
 from retriever.types import Encoder, Manifest
 
 
-def _encoder(settings: Settings) -> Encoder:
+def load_encoder_of(settings: Settings) -> Encoder:
     """Return the encoder that `settings` name."""
     return load_encoder(
         settings.model,
@@ -29,14 +29,14 @@ def _encoder(settings: Settings) -> Encoder:
 
 def run_build(settings: Settings, progress: Progress) -> BuildReport:
     """Build the index that `settings` describe."""
-    encoder = _encoder(settings)
+    encoder = load_encoder_of(settings)
     return build(settings.corpus, settings.index, encoder, lang=settings.lang, keep=settings.keep, progress=progress)
 
 
 def open_searcher(settings: Settings) -> Searcher:
     """Open the index for questions, with the encoder that it was made with unless `settings` name another."""
     named = settings.model not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
-    encoder = _encoder(settings) if named else None
+    encoder = load_encoder_of(settings) if named else None
     return Searcher.open(settings.index, encoder, min_confidence=settings.min_confidence, message=settings.message)
 
 
@@ -44,7 +44,7 @@ def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -
     """Measure the model of `settings` on test sets."""
     return evaluate(
         sets,
-        _encoder(settings),
+        load_encoder_of(settings),
         settings.work,
         lang=settings.lang,
         min_confidence=settings.min_confidence,

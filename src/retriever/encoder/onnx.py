@@ -88,6 +88,10 @@ class OnnxEncoder:
                 )
         return self._session
 
+    def words(self) -> frozenset[str]:
+        """Return the words, lower-case, that its tokenizer knows whole."""
+        return self._window.words()
+
     def fit(self, text: str) -> int:
         """Return how many leading characters of a passage's `text` the window holds: len(text) if all of it."""
         return self._window.fit(text)

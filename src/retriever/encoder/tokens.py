@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 # A bound on what is tokenised to find where a window ends; a wordpiece longer than this is one unknown token anyway.
 _CHARS_A_TOKEN = 100
+_WORD_BEGINS = ("▁", "Ġ")
+# Shorter words are never taken for misspelt.
+_SHORTEST_WORD = 4
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -49,6 +52,16 @@ class Window:
             else ()
         )
         return self._spec.window - self.tokenizer.num_special_tokens_to_add(False) - len(prompt)
+
+    def words(self) -> frozenset[str]:
+        """Return the words, lower-case, that the tokenizer knows whole: whatever its kind marks as a word's beginning.
+
+        WordPiece marks what is not one (`##ing`), SentencePiece and byte-level BPE what is (`▁word`, `Ġword`).
+        """
+        vocabulary = self.tokenizer.get_vocab()
+        marked = [token[1:] for token in vocabulary if token[:1] in _WORD_BEGINS]
+        words = marked or [token for token in vocabulary if not token.startswith("##")]
+        return frozenset(word.lower() for word in words if word.isalpha() and len(word) >= _SHORTEST_WORD)
 
     def fit(self, text: str) -> int:
         """Return how many leading characters of `text` the window holds: len(text) if all of it."""

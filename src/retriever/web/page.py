@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
-from retriever.types import Answer, Source
+from retriever.types import Answer, Level, Source
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -38,6 +36,15 @@ CSP = "; ".join(
 
 UNREACHABLE = "The server cannot be reached. Your question is still in the box: press Enter to try again."
 FAILED = "The server could not take the question just now. It is still in the box: press Enter to try again."
+
+_LEVELS: dict[Level, str] = {
+    "high": "Very likely the answer",
+    "medium": "Probably the answer",
+    "low": "Possibly the answer",
+    "none": "Hardly the answer",  # never of an answer given
+}
+
+_MOST_MISSING = 6  # more are counted, not named
 
 _FINGERPRINTS = {path.name: sha256(path.read_bytes()).hexdigest()[:8] for path in sorted(STATIC.iterdir())}
 
@@ -102,22 +109,9 @@ def _state(answer: Answer | None, error: str | None) -> str:
     return "answered" if answer.answered else "nearest"
 
 
-def _marked(text: str, part: str) -> Markup:
-    """Escape `text`, with `part` of it in <mark>: a passage is less than its text where it was split to be encoded."""
-    before, found, after = text.partition(part)
-    return escape(before) + Markup("<mark>{}</mark>").format(found) + escape(after) if found else escape(text)
-
-
-def _link(source: Source) -> str | None:
-    """Return where a source can be read, at its anchor; None unless that is on the web, so never `javascript:`."""
-    try:
-        url = urlsplit(source.url or "")
-    except ValueError:
-        return None
-    if url.scheme not in {"http", "https"} or not url.netloc:
-        return None
-    anchor = quote(source.anchor, safe="%!$&'()*+,;=:@/?~") if source.anchor else url.fragment
-    return urlunsplit(url._replace(fragment=anchor))
+def _web(link: str | None) -> str | None:
+    """Return `link` if it is on the web, so never `javascript:`, whoever made the hit."""
+    return link if link and link.startswith(("http://", "https://")) else None
 
 
 def _place(source: Source) -> str:
@@ -125,8 +119,9 @@ def _place(source: Source) -> str:
     return source.file if source.line is None else f"{source.file}:{source.line}"
 
 
-def _percent(score: float) -> int:
-    return round(100 * min(max(score, 0.0), 1.0))
+def _percent(confidence: float) -> int:
+    """Return whole percents, never 0 or 100: nothing is that certain."""
+    return min(max(round(100 * confidence), 1), 99)
 
 
 def _environment() -> Environment:
@@ -138,8 +133,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["static_url"] = static_url
-    environment.filters.update(marked=_marked, link=_link, place=_place, percent=_percent)
+    environment.globals.update(static_url=static_url, levels=_LEVELS, most_missing=_MOST_MISSING)
+    environment.filters.update(web=_web, place=_place, percent=_percent)
     return environment
 
 
