@@ -12,7 +12,7 @@ MAX_K = 50
 # On public FAQ sets that the curves had not seen, this keeps 94% of the questions that have an answer and rejects 96%
 # of those from another domain: docs/evaluation.md.
 DEFAULT_MIN_CONFIDENCE = 0.3
-DEFAULT_MESSAGE = "No good answer to this was found. These are the nearest questions."
+DEFAULT_MESSAGE = "No entry answers this well enough. Another wording may help."
 
 DEFAULT_LANG = "en"
 DEFAULT_KEEP = 5

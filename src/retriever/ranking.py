@@ -24,7 +24,7 @@ WEIGHTS: Mapping[str, float] = {
     "words_question": 0.15,  # the share of words in the question field
     "words": 0.35,  # the share of words in the whole entry
     "pairs": 0.20,  # the share of pairs of words
-    "exact": 0.25,  # codes and quoted phrases as they stand
+    "exact": 0.35,  # codes and quoted phrases as they stand
 }
 
 NOTHING = -1.0
