@@ -36,6 +36,9 @@ class HashingEncoder:
     def files(self) -> Mapping[str, Path]:
         return {}
 
+    def words(self) -> frozenset[str]:
+        return frozenset()
+
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:  # noqa: ARG002
         self.encoded += texts
         vectors = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from importlib import resources
 
 import pytest
 
@@ -17,6 +18,12 @@ def add(corpus, *pairs: tuple[str, str], to: str = "more.jsonl"):
     (corpus / to).write_text("\n".join(lines))
 
 
+# A build also encodes the shipped questions about nothing in common, to learn what that scores.
+OFF_TOPIC = resources.files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()
+# Five entries' questions and alternates, paragraphs, and each as one text.
+TEXTS = 16
+
+
 def ids(index) -> dict[str, str]:
     """Return entry ids by question."""
     snapshot = open_snapshot(index)
@@ -28,8 +35,8 @@ def ids(index) -> dict[str, str]:
 def test_the_first_build_encodes_every_text(run_build):
     encoder = HashingEncoder()
     report = run_build(encoder=encoder)
-    assert (report.published, report.encoded, report.reused) == (True, 11, 0)
-    assert len(encoder.encoded) == 11
+    assert (report.published, report.encoded, report.reused) == (True, TEXTS, 0)
+    assert len(encoder.encoded) == TEXTS + len(OFF_TOPIC)
 
 
 def test_an_unchanged_corpus_publishes_nothing(run_build, index):
@@ -43,8 +50,8 @@ def test_only_new_texts_are_encoded(run_build, corpus):
     add(corpus, ("Is this new?", "It is."))
     encoder = HashingEncoder()
     report = run_build(encoder=encoder)
-    assert (report.encoded, report.reused) == (2, 11)
-    assert sorted(encoder.encoded) == ["Is this new?", "It is."]
+    assert (report.encoded, report.reused) == (3, TEXTS)
+    assert sorted(set(encoder.encoded) - set(OFF_TOPIC)) == ["Is this new?", "Is this new?\nIt is.", "It is."]
 
 
 def test_a_text_that_stands_twice_is_encoded_once(run_build, corpus):
@@ -66,7 +73,7 @@ def test_going_back_to_an_older_corpus_encodes_nothing(run_build, corpus):
 def test_another_encoder_builds_everything_again(run_build, index):
     run_build()
     report = run_build(encoder=HashingEncoder(weights="f" * 64))
-    assert (report.published, report.encoded) == (True, 11)
+    assert (report.published, report.encoded) == (True, TEXTS)
     assert read_manifest(index).encoder.weights == "f" * 64
 
 
@@ -76,14 +83,14 @@ def test_a_vector_that_rotted_in_the_cache_is_encoded_again(run_build, index, co
         db.execute("UPDATE vectors SET vector = zeroblob(2048) WHERE rowid = 1")
     db.close()
     add(corpus, ("Is this new?", "It is."))
-    assert run_build().encoded == 3
+    assert run_build().encoded == 4
 
 
 def test_without_its_cache_a_build_is_the_same(run_build, index, corpus):
     run_build()
     (index / "cache.sqlite").write_bytes(b"rotten" * 1000)
     add(corpus, ("Is this new?", "It is."))
-    assert run_build().encoded == 13
+    assert run_build().encoded == TEXTS + 3
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"question": "No answer?"}'])
@@ -122,6 +129,30 @@ def test_counts_are_those_of_the_ledger_and_the_snapshot(run_build, corpus, inde
 def test_split_passages_are_counted(run_build, corpus):
     add(corpus, ("Is it long?", "word " * 70))
     assert run_build().counts.split == 2
+
+
+def test_sentences_are_not_counted_as_split(run_build, corpus):
+    add(corpus, ("Is it long?", "It is one sentence of many words. It is another of as many words."))
+    assert run_build().counts.split == 0
+
+
+def test_the_floor_is_the_mean_cosine_of_questions_about_nothing_in_common(run_build, index):
+    run_build()
+    encoder, snapshot = HashingEncoder(), open_snapshot(index)
+    asked = [snapshot.entry(ordinal) for ordinal in range(5)]
+    own = encoder.encode([entry.question for entry in asked if entry.kind == "faq"], "passage")
+    assert snapshot.manifest.calibration.floor == pytest.approx(
+        (encoder.encode(OFF_TOPIC, "query") @ own.T).mean(), abs=1e-3
+    )
+    snapshot.close()
+
+
+@pytest.mark.parametrize(("langs", "main"), [(["en", "de", "de"], "de"), (["de", "en", "en"], "en")])
+def test_the_main_language_is_that_of_most_entries(run_build, tmp_path, index, langs, main):
+    rows = [{"question": f"Why {n}?", "answer": "So.", "lang": lang} for n, lang in enumerate(langs)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    run_build(tmp_path / "own.jsonl")
+    assert read_manifest(index).lang == main
 
 
 def test_what_is_refused_is_counted_though_nothing_changed(run_build, corpus):

@@ -8,12 +8,15 @@ import pytest
 from hashing import SPEC
 from retriever import console
 from retriever.build import BuildReport
+from retriever.confidence import PRIOR
 from retriever.types import (
     Answer,
     AnswerText,
     Counts,
+    Explanation,
     FileReport,
     FoundPassage,
+    Highlight,
     Hit,
     Manifest,
     Refusal,
@@ -28,16 +31,29 @@ HIT = Hit(
     question="How do I reset my password?",
     answer=AnswerText("Open the settings.\n\nPress reset.", "<p>The same, marked.</p>"),
     passage=FoundPassage("answer", "Press reset.", 2),
+    highlight=Highlight("Press reset.", 20, 32),
     source=Source("account.md", 12),
+    link=None,
     tags=(),
     lang="en",
     kind="faq",
     metadata={},
 )
-ANSWER = Answer("reset it", True, 0.83, None, "the-snapshot", Timings(2.1, 0.4, 3.2), (HIT,))
+ANSWER = Answer(
+    question="reset it",
+    answered=True,
+    confidence=0.83,
+    level="high",
+    message=None,
+    missing=(),
+    corrected=None,
+    snapshot="the-snapshot",
+    took_ms=Timings(2.1, 0.4, 3.2),
+    hits=(HIT,),
+)
 COUNTS = Counts(files=2, entries=3, pages=0, passages=9, split=0, merged=0, refused=0)
 REPORT = BuildReport("the-snapshot", True, COUNTS, 4, 5, 1.25, (FileReport("account.md", seen=3, indexed=3),))
-MANIFEST = Manifest("the-snapshot", 1, "2026-01-01T00:00:00+00:00", "c" * 64, SPEC, COUNTS, {})
+MANIFEST = Manifest("the-snapshot", 2, "2026-01-01T00:00:00+00:00", "c" * 64, SPEC, COUNTS, PRIOR, "en", {})
 ROW = {"name": "fruit", "queries": 2, "ndcg@10": 0.8155, "success@1": 0.5, "success@5": 1.0, "recall@10": 1.0}
 ROW |= {"mrr@10": 0.75, "p50_ms": 1.5, "p95_ms": 2.5}
 
@@ -84,11 +100,20 @@ def test_only_the_first_hit_is_shown_with_its_whole_answer(shown):
     assert (out.count("Open the settings."), out.count("Press reset.")) == (1, 2)
 
 
-def test_an_explained_hit_shows_what_each_kind_of_passage_scored(shown):
-    hit = replace(HIT, explain={"answer": 0.8312, "question": 0.5})
+def test_an_explained_hit_shows_the_parts_and_what_they_add_up_to(shown):
+    hit = replace(HIT, explain=Explanation(0.75, {"best": 0.5, "words": 0.25}))
     out = shown(console.show_answer, replace(ANSWER, hits=(hit,)))
-    assert "answer 0.8312" in out
-    assert "question 0.5000" in out
+    assert "0.5 best + 0.25 words\n      = 0.75\n" in out
+
+
+def test_words_that_nothing_has_are_named(shown):
+    assert "Nothing here about refunds, 2031.\n" in shown(
+        console.show_answer, replace(ANSWER, missing=("refunds", "2031"))
+    )
+
+
+def test_a_corrected_question_is_shown(shown):
+    assert shown(console.show_answer, replace(ANSWER, corrected="reset")).startswith("Searched for: reset\n")
 
 
 @pytest.mark.parametrize("char", ["\x1b", "\x07", "\r", "\x9b", "\N{RIGHT-TO-LEFT OVERRIDE}", "\x00"])
@@ -101,7 +126,8 @@ def test_nothing_of_the_corpus_can_drive_the_terminal(shown, char):
         passage=FoundPassage("answer", bad, 1),
         source=Source(bad, 1),
     )
-    assert char not in shown(console.show_answer, replace(ANSWER, message=bad, hits=(hit,)))
+    answer = replace(ANSWER, message=bad, missing=(bad,), corrected=bad, hits=(hit,))
+    assert char not in shown(console.show_answer, answer)
 
 
 # --- builds -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,8 +162,24 @@ def test_near_questions_are_counted_apart(oos):
 
 
 def test_a_stricter_decision_keeps_fewer_and_rejects_more(beir, measured):
-    found = row(measured(beir(oos=OOS), min_confidence=0.95))["oos"]
-    assert (found["kept"], found["near"]["rejected"]) == (0.5, 0.5)
+    folder = beir(oos=OOS)
+    found = [row(measured(folder, min_confidence=least))["oos"] for least in (0, 0.5, 1)]
+    assert [oos["kept"] for oos in found] == [1.0, 1.0, 0.0]
+    assert [oos["near"]["rejected"] for oos in found] == [0.0, 0.5, 1.0]
+
+
+def test_the_calibration_error_is_over_questions_with_and_without_an_answer(oos):
+    rows = oos["reliability"]
+    # Six questions in ten bins are a bin each; one of the two with an answer has it first, the four without never do.
+    assert [row["questions"] for row in rows] == [1] * 6
+    assert sorted(row["was"] for row in rows) == [0, 0, 0, 0, 0, 1]
+    assert oos["ece"] == pytest.approx(sum(abs(row["said"] - row["was"]) for row in rows) / 6, abs=1e-4)
+
+
+def test_the_reliability_is_in_the_order_of_what_was_said(oos):
+    said = [row["said"] for row in oos["reliability"]]
+    assert said == sorted(said)
+    assert all(0 <= value <= 1 for value in said)
 
 
 def test_a_kind_that_is_absent_has_no_figures(beir, measured):
@@ -182,9 +199,14 @@ def test_the_keys_are_those_that_are_promised(beir, measured):
     assert set(result) == {"sets", "mean"}
     measures = {"ndcg@10", "success@1", "success@5", "recall@10", "mrr@10"}
     assert set(row(result)) == {"name", "entries", "refused", "queries", "p50_ms", "p95_ms", "oos"} | measures
-    assert set(row(result)["oos"]) == {"kept", "far", "near"}
+    assert set(row(result)["oos"]) == {"kept", "ece", "reliability", "far", "near"}
     assert set(row(result)["oos"]["far"]) == set(row(result)["oos"]["near"]) == {"questions", "auroc", "rejected"}
     assert set(result["mean"]) == {"families"} | measures
+
+
+def test_the_figures_are_written_as_json(beir, measured):
+    result = measured(beir(oos=OOS))
+    assert msgspec.json.decode(msgspec.json.encode(result)) == result
 
 
 def test_a_set_is_named_by_its_folder(beir, measured):

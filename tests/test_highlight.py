@@ -1,13 +1,15 @@
-"""The mark stands around the very characters that were found, and nothing else of the HTML changes."""
+"""One sentence answers best; the mark stands around its very characters, and a link names it."""
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.highlight import mark
+from retriever.highlight import best_sentence, fragment_link, mark
 from retriever.readers.markup import paragraphs
 
 
@@ -116,3 +118,103 @@ def test_the_marked_characters_are_those_of_the_passage(source, markup, data):
         assert unmarked(marked) == paragraph.html
         assert squeezed(read(marked).marked) == squeezed(paragraph.text[start:end])
         assert squeezed(read(marked).all) == squeezed(paragraph.text)
+
+
+# --- which sentence -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cosines", "coverage", "best"),
+    [
+        ([0.5, 0.9, 0.2], [0, 0, 0], 1),
+        ([0.5, 0.51, 0.2], [0, 0, 0], 0),  # nothing stands out: the lead
+        ([0.5, 0.5, 0.5], [0, 0, 1], 2),
+        ([0.5, 0.55, 0.5], [1, 0, 0], 0),
+        ([0.9, 0.5, 0.5], [0, 1, 0], 0),
+        ([-0.2], [0], 0),
+    ],
+)
+def test_the_sentence_that_stands_out_answers_best_and_else_the_lead(cosines, coverage, best):
+    assert best_sentence(np.array(cosines, np.float32), coverage) == best
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(0, 1)), min_size=1, max_size=9))
+def test_the_sentence_chosen_is_the_lead_or_better_than_the_lead(sentences):
+    cosines, coverage = zip(*sentences, strict=True)
+    chosen = best_sentence(np.array(cosines, np.float32), coverage)
+    scores = [cosine + 0.05 * share for cosine, share in sentences]
+    assert 0 <= chosen < len(sentences)
+    assert chosen == 0 or scores[chosen] == pytest.approx(max(scores), abs=1e-5)
+
+
+# --- the link -----------------------------------------------------------------------------------------------------
+
+PAGE = "https://example.org/faq"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "encoded"),
+    [
+        ("pay by e-mail", "pay%20by%20e%2Dmail"),
+        ("yes, always", "yes%2C%20always"),
+        ("this & that", "this%20%26%20that"),
+        ("50% of it / all?", "50%25%20of%20it%20%2F%20all%3F"),
+        ("naïve 😀", "na%C3%AFve%20%F0%9F%98%80"),
+    ],
+)
+def test_what_has_a_meaning_in_a_text_fragment_is_encoded(sentence, encoded):
+    assert fragment_link(PAGE, None, f"Before. {sentence} After.", sentence) == f"{PAGE}#:~:text={encoded}"
+
+
+def test_a_long_sentence_is_named_by_how_it_begins_and_ends():
+    sentence = "one two three four five six seven eight nine"
+    link = fragment_link(PAGE, None, f"{sentence}. More.", sentence)
+    assert link == f"{PAGE}#:~:text=one%20two%20three%20four,six%20seven%20eight%20nine"
+
+
+def test_a_long_sentence_whose_end_stands_elsewhere_is_named_whole():
+    sentence = "one two three four five six seven eight nine"
+    link = fragment_link(PAGE, None, f"{sentence}. So: six seven eight nine.", sentence)
+    assert link == f"{PAGE}#:~:text={sentence.replace(' ', '%20')}"
+
+
+@pytest.mark.parametrize("text", ["the same. And the same.", "nothing of it", ""])
+def test_a_sentence_that_does_not_occur_once_is_not_named(text):
+    assert fragment_link(PAGE, "here", text, "the same") == f"{PAGE}#here"
+
+
+def test_a_sentence_that_occurs_again_in_other_case_is_not_named():
+    # A browser looks for the text of a fragment without regard to case.
+    assert fragment_link(PAGE, None, "The same way. Do it the same way.", "the same way") == PAGE
+
+
+def test_a_sentence_over_several_lines_is_not_named():
+    assert fragment_link(PAGE, None, "one\ntwo", "one\ntwo") == PAGE
+
+
+@pytest.mark.parametrize(
+    ("url", "anchor", "link"),
+    [
+        (PAGE, "pay", f"{PAGE}#pay:~:text=yes"),
+        (f"{PAGE}#old", None, f"{PAGE}#old:~:text=yes"),
+        (f"{PAGE}#old", "new", f"{PAGE}#new:~:text=yes"),
+        (f"{PAGE}?a=1&b=2", "über uns", f"{PAGE}?a=1&b=2#%C3%BCber%20uns:~:text=yes"),
+    ],
+)
+def test_the_anchor_stays_before_the_text(url, anchor, link):
+    assert fragment_link(url, anchor, "yes", "yes") == link
+
+
+@given(st.text(alphabet="abc -,&%#:~=?/\n\t😀ä", max_size=60), st.data())
+def test_what_a_link_names_is_in_the_text(text, data):
+    start = data.draw(st.integers(0, len(text)))
+    sentence = text[start : data.draw(st.integers(start, len(text)))].strip()
+    link = fragment_link(PAGE, None, text, sentence)
+    address, _, directive = link.partition("#:~:text=")
+    assert address == PAGE
+    assert "-" not in directive
+    assert "&" not in directive
+    named = [unquote(part) for part in directive.split(",")]
+    assert all(part in sentence for part in named)
+    assert not directive or (sentence.startswith(named[0]) and sentence.endswith(named[-1]))
+    assert urlsplit(link).path == "/faq"

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from hashing import SPEC, HashingEncoder
+from retriever.confidence import PRIOR
 from retriever.errors import (
     BuildBusy,
     FormatMismatch,
@@ -22,10 +23,11 @@ from retriever.errors import (
 )
 from retriever.passages import passages_of
 from retriever.readers import read_corpus
-from retriever.snapshot import build_lock, current_id, open_snapshot, publish, read_manifest, snapshot_ids
+from retriever.snapshot import FORMAT, build_lock, current_id, open_snapshot, publish, read_manifest, snapshot_ids
 from retriever.types import Counts
 
-FILES = ["entries.jsonl", "entries.npy", "facets.json", "manifest.json", "passages.npy", "vectors.faiss"]
+FILES = ["entries.jsonl", "entries.npy", "facets.json", "lexical.json", "lexical.npz", "manifest.json"]
+FILES += ["passages.npy", "vectors.faiss"]
 
 
 @pytest.fixture
@@ -86,8 +88,26 @@ def test_published_files_are_read_only(folder):
 
 def test_the_manifest_says_what_the_snapshot_is(folder, index):
     manifest = read_manifest(index)
-    assert (manifest.id, manifest.format, manifest.encoder) == (folder.name, 1, SPEC)
+    assert (manifest.id, manifest.format, manifest.encoder) == (folder.name, FORMAT, SPEC)
     assert sorted([*manifest.files, "manifest.json"]) == FILES
+
+
+def test_the_manifest_holds_the_calibration_and_the_main_language(run_build, index):
+    run_build()
+    manifest = read_manifest(index)
+    assert (manifest.calibration.scope, manifest.calibration.right) == (PRIOR.scope, PRIOR.right)
+    assert 0 <= manifest.calibration.floor < 0.5
+    assert manifest.lang == "en"
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_entrys_rows_stand_together_from_its_start_to_the_next(index):
+    snapshot = open_snapshot(index)
+    spans = zip(snapshot.starts[:-1].tolist(), snapshot.starts[1:].tolist(), strict=True)
+    owned = [set(snapshot.owners[start:end].tolist()) for start, end in spans]
+    assert owned == [{ordinal} for ordinal in range(5)]
+    assert snapshot.starts[-1] == len(snapshot.owners)
+    snapshot.close()
 
 
 def test_verify_finds_a_change_made_after_opening(folder, index):
@@ -162,6 +182,8 @@ def test_swapped_files_are_refused(folder, index):
         {"files": {}},
         {"encoder": msgspec.to_builtins(SPEC) | {"weights": "f" * 64}},
         {"counts": None},
+        {"lang": "de"},
+        {"calibration": msgspec.to_builtins(PRIOR) | {"floor": 0.5}},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -170,19 +192,27 @@ def test_an_edited_manifest_is_refused(folder, index, change):
     assert refusal(index).file.endswith("manifest.json")
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b"\xff\xfe", b'{"format": 1}', b"[" * 100_000])
+@pytest.mark.parametrize("key", ["id", "graph", "window", "slope", "labelled", "lang", "files"])
+def test_a_manifest_with_a_key_renamed_is_refused(folder, index, key):
+    good = (folder / "manifest.json").read_bytes()
+    assert f'"{key}"'.encode() in good
+    overwrite(folder / "manifest.json", good.replace(f'"{key}"'.encode(), b'"x%b"' % key[1:].encode()))
+    assert refusal(index).file.endswith("manifest.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b"\xff\xfe", b'{"format": 2}', b"[" * 100_000])
 def test_a_manifest_that_is_none_is_refused(folder, index, content):
     overwrite(folder / "manifest.json", content)
     assert refusal(index).file.endswith("manifest.json")
 
 
-@pytest.mark.parametrize("number", [0, 2, 999, "1"])
+@pytest.mark.parametrize("number", [0, 1, 999, "2"])
 def test_another_format_is_refused_with_both_numbers(folder, index, number):
     edit_manifest(folder, format=number)
     error = refusal(index)
     assert isinstance(error, FormatMismatch)
     assert repr(number) in str(error)
-    assert "reads format 1" in str(error)
+    assert "reads format 2" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +263,9 @@ NOTHING = Counts(0, 0, 0, 0, 0, 0, 0)
 def publish_one(index, corpus: str = "c", keep: int = 5, write=lambda _: None):
     index.mkdir(exist_ok=True)
     with build_lock(index):
-        return publish(index, write, corpus=corpus, encoder=SPEC, counts=NOTHING, keep=keep)
+        return publish(
+            index, write, corpus=corpus, encoder=SPEC, counts=NOTHING, calibration=PRIOR, lang="en", keep=keep
+        )
 
 
 def test_two_snapshots_in_one_second_are_two(index):

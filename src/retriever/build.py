@@ -168,7 +168,7 @@ def _counts(corpus: Corpus, passages: Sequence[tuple[int, Passage]]) -> Counts:
         entries=of_kind("faq"),
         pages=of_kind("page"),
         passages=len(passages),
-        split=sum(p.start > 0 for _, p in passages),
+        split=sum(p.start > 0 and p.kind != "sentence" for _, p in passages),
         merged=sum(row.merged for row in corpus.ledger),
         refused=sum(len(row.refused) for row in corpus.ledger),
     )

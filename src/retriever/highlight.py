@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # How much sharing all of the question's words counts beside a cosine.
-_WORDS_WEIGHT = 0.15
+_WORDS_WEIGHT = 0.05
 # How far the best sentence must stand out from the lead before it takes its place.
 _STANDS_OUT = 0.02
 
@@ -46,15 +46,20 @@ _WHOLE, _EDGE = 8, 4
 
 
 def _directive(text: str, sentence: str) -> str | None:
-    if not sentence or "\n" in sentence or text.count(sentence) != 1:
+    if not sentence or "\n" in sentence or _count(text, sentence) != 1:
         return None
     words = sentence.split()
     if len(words) <= _WHOLE:
         return _encoded(sentence)
     first, last = " ".join(words[:_EDGE]), " ".join(words[-_EDGE:])
-    if text.count(first) != 1 or text.count(last) != 1:
+    if _count(text, first) != 1 or _count(text, last) != 1:
         return _encoded(sentence)
     return f"{_encoded(first)},{_encoded(last)}"
+
+
+def _count(text: str, part: str) -> int:
+    """Return how often `part` is in `text` as a browser looks for it, which is whatever the case."""
+    return text.casefold().count(part.casefold())
 
 
 def _encoded(text: str) -> str:

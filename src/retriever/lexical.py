@@ -7,6 +7,7 @@ question, so that shares of two questions compare.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,6 +70,10 @@ class Analyzer:
         """Return its words, and its compound chunks whole."""
         return self.words(text) + ["=" + c for c in _CHUNK.findall(text.lower()) if _PART.fullmatch(c) is None]
 
+    def term(self, word: str) -> str:
+        """Return the term of one word, or of one compound chunk whole."""
+        return self.stem(word.lower()) if _PART.fullmatch(word) else "=" + word.lower()
+
     def pairs(self, text: str) -> list[str]:
         """Return its pairs of neighbouring words."""
         words = self.words(text)
@@ -77,7 +82,7 @@ class Analyzer:
     def codes(self, text: str) -> list[str]:
         """Return the terms of its identifiers and codes, each once."""
         codes = (chunk for chunk in _CHUNK.findall(text) if len(chunk) > 1 and is_code(chunk))
-        return list(dict.fromkeys(self.stem(c.lower()) if _PART.fullmatch(c) else "=" + c.lower() for c in codes))
+        return list(dict.fromkeys(map(self.term, codes)))
 
 
 class TermIndex:
@@ -103,6 +108,7 @@ class TermIndex:
             return [], empty
         import bm25s
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
         engine = bm25s.BM25(method="lucene", k1=_K1, b=_B)
         engine.index([list(document) for document in documents], show_progress=False)
         terms = sorted(engine.vocab_dict, key=engine.vocab_dict.__getitem__)
@@ -204,9 +210,9 @@ class Lexical:
             self._exact(query),
         )
 
-    def rarity(self, word: str) -> float:
-        """Return how rare a word is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
-        return self._words.idf(self.analyzer.stem(word.lower())) / self._words.unknown
+    def rarity(self, term: str) -> float:
+        """Return how rare a term is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
+        return self._words.idf(term) / self._words.unknown
 
     def _exact(self, query: str) -> Scores:
         """Return how much of the question's codes and quoted phrases each entry holds as they stand."""

@@ -57,8 +57,8 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         start = _skip_space(text, end)
 
 
-# Shorter than this, a sentence says little by itself.
-_SCRAP = 25
+# Shorter than this ("Yes.", "It does."), a sentence says little by itself.
+_SCRAP = 12
 
 
 def _sentence_end(text: str, start: int) -> int:

@@ -35,7 +35,7 @@ from retriever.types import (
 )
 
 # The entry that answers is among the nearest 30 for 96 to 100% of the questions of public FAQ sets; these leave room.
-_NEAREST_ROWS, _NEAREST_ENTRIES, _BY_WORDS = 400, 60, 30
+_NEAREST_ROWS, _NEAREST_ENTRIES, _BY_WORDS = 400, 2 * MAX_K, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Searcher:
         query = self._snapshot.lexical.correct(question)
         vector = self._encoder.encode([query], "query")[0]
         encoded = time.perf_counter()
-        ranked = self._rank(query, vector, k, self._snapshot.allowed(filters or Filters()))
+        ranked = self._rank(query, vector, self._snapshot.allowed(filters or Filters()))
         entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
         missing = self._missing(query, entries[0]) if entries else ()
         confidence = self._confidence(ranked, entries[0], capped=bool(missing)) if entries else 0.0
@@ -156,10 +156,10 @@ class Searcher:
 
     # --- ranking --------------------------------------------------------------------------------------------------
 
-    def _rank(self, query: str, vector: Vectors, k: int, allowed: Mask) -> Ranked:
+    def _rank(self, query: str, vector: Vectors, allowed: Mask) -> Ranked:
         snapshot = self._snapshot
         words = snapshot.lexical.score(query)
-        ordinals = self._candidates(vector, words, k, allowed)
+        ordinals = self._candidates(vector, words, allowed)
         if not len(ordinals):
             none = np.zeros(0, np.float32)
             return Ranked(ordinals, none, {}, ordinals, none, ordinals, ordinals)
@@ -175,11 +175,11 @@ class Searcher:
         parts = {name: part[place] for name, part in parts.items()}
         return Ranked(ordinals[place], scores[place], parts, rows, cosines, begin, place)
 
-    def _candidates(self, vector: Vectors, words: LexicalScores, k: int, allowed: Mask) -> Rows:
+    def _candidates(self, vector: Vectors, words: LexicalScores, allowed: Mask) -> Rows:
         """Return the ordinals of the entries worth weighing: the nearest, and those that share most words."""
         snapshot = self._snapshot
         permitted = int(np.count_nonzero(allowed))
-        wanted = min(max(_NEAREST_ENTRIES, 2 * k), permitted)
+        wanted = min(_NEAREST_ENTRIES, permitted)
         rows = None if permitted == len(allowed) else allowed[snapshot.owners]
         most = len(snapshot.owners) if rows is None else int(np.count_nonzero(rows))
         count = min(_NEAREST_ROWS, most)
@@ -211,16 +211,23 @@ class Searcher:
         return 0.0
 
     def _missing(self, query: str, first: Entry) -> tuple[str, ...]:
-        """Return the words that tell this question from others and that neither the first entry nor any other has."""
+        """Return the words that tell this question from others and that the first entry does not have.
+
+        Names, numbers and codes always do; another word does where no entry has it and there are enough entries for
+        that to mean something.
+        """
         lexical = self._snapshot.lexical
-        held = set(lexical.analyzer.words(_all_text(first)))
-        found = dict.fromkeys(word for word in _CONTENT.findall(query) if word.lower() not in _FUNCTION_WORDS)
-        return tuple(
-            word
-            for word in found
-            if lexical.analyzer.stem(word.lower()) not in held
-            and (lexical.rarity(word) >= _DISTINGUISHING or word.isdecimal() or is_code(word))
-        )
+        held = set(lexical.analyzer.terms(_all_text(first)))
+        telling = len(self._snapshot.starts) > _ENOUGH_ENTRIES
+        missing = []
+        for at, word in enumerate(dict.fromkeys(_CONTENT.findall(query))):
+            term = lexical.analyzer.term(word)
+            if word.lower() in _FUNCTION_WORDS or term in held:
+                continue
+            named = word.isdecimal() or is_code(word) or (at > 0 and word[0].isupper())
+            if lexical.rarity(term) >= _DISTINGUISHING and (named or telling):
+                missing.append(word)
+        return tuple(missing)
 
     # --- showing --------------------------------------------------------------------------------------------------
 
@@ -231,11 +238,15 @@ class Searcher:
         if explain:
             parts = {name: round(float(part[rank]), 6) for name, part in ranked.parts.items()}
             explanation = Explanation(round(sum(parts.values()), 6), parts)
-        words = self._snapshot.lexical.analyzer.words
-        return show_hit(rank + 1, entry, passages, ranked.cosines[span], set(words(query)), words, explanation)
+        lexical = self._snapshot.lexical
+        words = [word for word in _CONTENT.findall(query) if word.lower() not in _FUNCTION_WORDS]
+        asked = {stem: lexical.rarity(stem) for word in words for stem in lexical.analyzer.words(word)}
+        return show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, lexical.analyzer.words, explanation)
 
 
-_CONTENT = re.compile(r"[^\W_]+(?:[_.\-/:@+#]+[^\W_]+)*")
+# Words and compound chunks, less what stands behind an apostrophe.
+_CONTENT = re.compile(r"(?<!['’])\b\w+(?:[_.\-/:@+#]+\w+)*")
+_ENOUGH_ENTRIES = 100
 # A word that no entry has stands at 1; one that a single entry of a hundred has, near 0.8.
 _DISTINGUISHING = 0.95
 # Words that carry no matter of their own, and that a FAQ may well lack.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,7 +20,7 @@ def show_hit(
     entry: Entry,
     passages: Sequence[Passage],
     cosines: NDArray[np.float32],
-    asked: set[str],
+    asked: Mapping[str, float],
     stems: Callable[[str], list[str]],
     explanation: Explanation | None,
 ) -> Hit:
@@ -31,7 +31,7 @@ def show_hit(
         entry: what was found.
         passages: all passages of the entry.
         cosines: of the question asked with each of them.
-        asked: the stems of the question's words.
+        asked: the stems of the question's words, each with its rarity.
         stems: text to the stems of its words, in order.
         explanation: what ordered it, where that was asked for.
     """
@@ -63,7 +63,10 @@ _FOUND: dict[str, FoundKind] = {"question": "question", "alternate": "alternate"
 
 
 def _sentence(
-    passages: Sequence[Passage], cosines: NDArray[np.float32], asked: set[str], stems: Callable[[str], list[str]]
+    passages: Sequence[Passage],
+    cosines: NDArray[np.float32],
+    asked: Mapping[str, float],
+    stems: Callable[[str], list[str]],
 ) -> Passage:
     """Return the sentence that answers best; a paragraph of a single sentence is one."""
     parted = {p.number for p in passages if p.kind == "sentence"}
@@ -71,7 +74,9 @@ def _sentence(
         at for at, p in enumerate(passages) if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
     ]
     places.sort(key=lambda at: (passages[at].number, passages[at].start))
-    coverage = [len(asked & set(stems(passages[at].text))) / max(len(asked), 1) for at in places]
+    total = sum(asked.values()) or 1.0
+    held = [asked.keys() & set(stems(passages[at].text)) for at in places]
+    coverage = [sum(asked[stem] for stem in found) / total for found in held]
     return passages[places[best_sentence(cosines[places], coverage)]]
 
 

@@ -172,11 +172,15 @@ def _seal(
     draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files)
     manifest = replace(draft, id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{_fingerprint(draft)}")
     path = folder / "manifest.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    path.write_bytes(_manifest_bytes(manifest))
     path.chmod(0o444)
     _sync(path)
     _sync(folder)
     return manifest
+
+
+def _manifest_bytes(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
 def _fingerprint(manifest: Manifest) -> str:
@@ -266,7 +270,8 @@ def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
         raise FormatMismatch(
             f"snapshot {snapshot_id} has format {found!r}; this version reads format {FORMAT}", mend=_BUILD_AGAIN
         )
-    if manifest.id != snapshot_id or not snapshot_id.endswith(_fingerprint(manifest)):
+    whole = _manifest_bytes(manifest) == raw  # or a key of another name was passed over
+    if manifest.id != snapshot_id or not whole or not snapshot_id.endswith(_fingerprint(manifest)):
         raise SnapshotDamaged(f"{snapshot_id}/manifest.json", "was changed after it was published", mend=_BUILD_AGAIN)
     return manifest
 

@@ -91,8 +91,9 @@ def test_ready_names_the_snapshot(client, searcher):
 
 def test_info_is_the_manifest(client):
     info = client.get("/info").json()
-    assert set(info) == {"id", "format", "created", "corpus", "encoder", "counts", "files"}
+    assert set(info) == {"id", "format", "created", "corpus", "encoder", "counts", "calibration", "lang", "files"}
     assert info["encoder"]["model"] == "hashing"
+    assert {"floor", "scope", "right", "slope", "shift", "labelled"} == set(info["calibration"])
     assert (info["counts"]["entries"], info["counts"]["files"], info["counts"]["pages"]) == (6, 3, 1)
 
 
@@ -160,8 +161,8 @@ def test_results_are_the_part_of_the_page_that_changes(client):
 
 
 def test_k_in_the_address_of_the_page_is_heard(client):
-    assert 'data-announce="1 passage found"' in client.get("/results?q=blue&k=1").text
-    assert 'data-announce="3 passages found"' in client.get("/results?q=blue&k=3").text
+    assert 'data-announce="1 passage found' in client.get("/results?q=blue&k=1").text
+    assert 'data-announce="3 passages found' in client.get("/results?q=blue&k=3").text
 
 
 @pytest.mark.parametrize("query", ["q=" + "x" * 1001, "q=blue&k=0", "q=blue&k=99"])

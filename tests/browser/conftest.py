@@ -27,11 +27,22 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site(tmp_path_factory, serve_corpus):
     """The address of a server that serves this repository's own FAQ."""
-    home = tmp_path_factory.mktemp("site")
+    with serve_corpus(tmp_path_factory.mktemp("site"), CORPUS) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def serve_corpus():
+    """Return a context manager that builds a corpus and serves it, in a folder of its own, at the address it gives."""
+    return built_and_served
+
+
+@contextmanager
+def built_and_served(home, corpus):
     index = home / "index"
-    retriever(home, "build", "--corpus", CORPUS, "--index", index)
+    retriever(home, "build", "--corpus", corpus, "--index", index)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with served(home, index, port) as address:
@@ -90,10 +101,10 @@ def faults():
 
 @pytest.fixture
 def open_page(chromium, site, faults):
-    """Return a function that opens a path of the site in a window of its own; no page may complain of anything."""
+    """Return a function that opens a path of a site in a window of its own; no page may complain of anything."""
     contexts = []
 
-    def open_(path="/", **options):
+    def open_(path="/", site=site, **options):
         context = chromium.new_context(base_url=site, **{"viewport": {"width": 1100, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()

@@ -1,5 +1,6 @@
 """The search page in a real browser, served by the real product: one claim a test."""
 
+import json
 import re
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ ASKED = "can I carry on searching if a build crashes halfway?"
 FOUND = re.compile("Is the old index lost if a build is interrupted")
 OTHER = "why did the North Korean leader visit Beijing?"
 OTHER_FOUND = re.compile("Why did Kim travel to the Chinese capital")
+LACKING = "how do I rebuild the index on Kubernetes?"
+MISSPELT = "how do I install the retreiver?"
 FOREIGN = "what is the boiling point of mercury on a mountain?"
 TOO_LONG = "why " * 300
 PAYLOADS = [
@@ -57,10 +60,12 @@ def test_typing_a_question_shows_the_right_entry_first(open_page):
     expect(first(page)).to_contain_text(FOUND)
 
 
-def test_a_hit_shows_its_mark_score_and_source(open_page):
+def test_a_hit_shows_its_mark_confidence_score_and_source(open_page):
     page = open_page(address_of(ASKED))
     card = page.get_by_role("article")
     expect(card.locator("mark").first).to_be_visible()
+    expect(card.locator(".verdict")).to_contain_text(re.compile(r"(Very likely|Probably|Possibly) the answer"))
+    expect(card.locator(".verdict")).to_contain_text(re.compile(r"confidence \d\d?%"))
     expect(card).to_contain_text(re.compile(r"similarity\s+0\.\d\d"))
     expect(card).to_contain_text(re.compile(r"retriever\.md:\d+"))
 
@@ -91,13 +96,33 @@ def test_a_question_about_nothing_here_is_announced(open_page):
     page = open_page()
     box(page).fill(FOREIGN)
     expect(outcome(page, FOREIGN)).to_be_visible()
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"^(No good answer; \d+ nearest|\d+ passages? found)"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^No good answer; \d+ nearest questions$"))
+
+
+def test_a_question_about_nothing_here_opens_no_answer_and_says_what_is_missing(open_page):
+    page = open_page(address_of(FOREIGN))
+    notice = page.locator(".notice")
+    expect(notice.get_by_role("heading", name="No good answer")).to_be_visible()
+    expect(notice).to_contain_text(re.compile(r"Nothing here about .*mercury"))
+    expect(page.get_by_role("article")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Nearest questions")).to_be_visible()
+
+
+def test_an_answer_that_lacks_a_word_of_the_question_says_so(open_page):
+    card = open_page(address_of(LACKING)).get_by_role("article")
+    expect(card.locator(".verdict")).to_contain_text("Nothing here about Kubernetes.")
+
+
+def test_a_misspelt_question_is_shown_as_it_was_searched(open_page):
+    page = open_page(address_of(MISSPELT))
+    expect(page.locator(".corrected")).to_have_text("Searched for how do I install the retriever?")
+    expect(box(page)).to_have_value(MISSPELT)
 
 
 def test_the_count_is_announced(open_page):
     page = open_page()
     box(page).fill(ASKED)
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"^\d+ passages? found$"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^\d+ passages? found; the first is \w+ "))
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
@@ -250,10 +275,20 @@ def test_focus_on_a_hit_that_is_replaced_goes_to_the_new_one(open_page):
 # --- looks ---------------------------------------------------------------------------------------------------------
 
 
+LOOKS = {
+    "start": "",
+    "answer": ASKED,
+    "lacking": LACKING,
+    "corrected": MISSPELT,
+    "foreign": FOREIGN,
+    "long": "ab" * 400,
+}
+
+
 @pytest.mark.parametrize("width", [320, 1100])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_look_can_be_seen_and_needs_no_scrolling_sideways(open_page, tmp_path, scheme, width):
-    for name, question in {"start": "", "answer": ASKED, "foreign": FOREIGN, "long": "ab" * 400}.items():
+    for name, question in LOOKS.items():
         page = open_page(address_of(question), color_scheme=scheme, viewport={"width": width, "height": 800})
         for row in page.locator("summary").all():
             row.click()
@@ -271,9 +306,10 @@ def test_light_and_dark_differ(open_page):
     assert len(grounds) == 2
 
 
+@pytest.mark.parametrize("asked", [ASKED, LACKING, MISSPELT, FOREIGN])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_their_ground(open_page, scheme):
-    page = open_page(address_of(ASKED), color_scheme=scheme)
+def test_words_stand_out_from_their_ground(open_page, scheme, asked):
+    page = open_page(address_of(asked), color_scheme=scheme)
     assert page.evaluate(FAINT) == []
 
 
@@ -318,6 +354,87 @@ def test_a_payload_in_the_question_runs_nothing(open_page, payload, bypass_csp):
     expect(box(page)).to_have_value(payload)
     box(page).fill(f"{payload} again")
     expect(page.locator('[aria-busy="false"] [data-query$=" again"]')).to_be_visible()
+
+
+STORED = [
+    "<script>hit()</script>",
+    "<ScRiPt >hit()</sCrIpT>",
+    "<scr<script>ipt>hit()</scr</script>ipt>",
+    "<img src=x onerror=hit()>",
+    "<img src='/static/icon.svg' onload=hit()>",
+    "<svg onload=hit()>",
+    "<svg><animate onbegin=hit() attributeName=x dur=1s>",
+    "<svg><script>hit()</script></svg>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=hit()>",
+    "<iframe srcdoc='<script>parent.hit()</script>'></iframe>",
+    "<details open ontoggle=hit()>",
+    "<input autofocus onfocus=hit()>",
+    "<a href=javascript:hit()>click</a>",
+    "<a href=' &#1;java&#10;script:hit()'>click</a>",
+    "[click](javascript:hit()) <javascript:hit()>",
+    "</title></textarea></template></noscript><script>hit()</script>",
+    "\"' onmouseover=hit() onfocus=hit() autofocus tabindex=0 x='\"",
+    "\"><img src=x onerror=hit()>'><img src=x onerror=hit()>`",
+    "{{ hit() }}{% print(hit) %}${hit()}<%= hit() %>#{hit()}",
+    "<!--><img src=x onerror=hit()>--><![CDATA[<img src=x onerror=hit()>]]>",
+    "&lt;img src=x onerror=hit()&gt;&#60;script&#62;hit()&#60;/script&#62;",
+    "<style>@import 'https://evil.example/x.css';*{background:url(https://evil.example)}</style>",
+    "<base href=https://evil.example/><meta http-equiv=refresh content='0;url=javascript:hit()'>",
+    "<form action=javascript:hit()><button>go</button></form><x style='animation:a' onanimationstart=hit()>",
+]
+TRAP = "window.__xss = 0; window.hit = () => { window.__xss += 1; }; window.alert = window.hit;"
+
+
+@pytest.fixture(scope="module")
+def hostile_site(tmp_path_factory, serve_corpus):
+    """The address of a server whose every entry is a payload wherever an owner can write one."""
+    home = tmp_path_factory.mktemp("hostile")
+    corpus = home / "corpus"
+    corpus.mkdir()
+    lines = [json.dumps(hostile_entry(number, payload)) for number, payload in enumerate(STORED)]
+    (corpus / "payloads <img src=x onerror=hit()>.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with serve_corpus(home, corpus) as address:
+        yield address
+
+
+def hostile_entry(number, payload):
+    return {
+        "id": f"{number} {payload}",
+        "question": f"How do I feed animal {number} {payload}?",
+        "answer": f"Feed animal {number} with {payload} twice.\n\n{payload}",
+        "answer_format": ("text", "markdown", "html")[number % 3],
+        "alternates": [f"meals of animal {number} {payload}"],
+        "tags": [payload],
+        "title": payload,
+        "url": "https://example.org/" + re.sub(r"\s", "", payload),  # a build refuses white space, and javascript: too
+        "anchor": payload,
+        "metadata": {payload: payload},
+    }
+
+
+@pytest.mark.parametrize("bypass_csp", [False, True])
+def test_payloads_in_the_corpus_run_nothing(open_page, hostile_site, bypass_csp):
+    page = open_page(site=hostile_site, bypass_csp=bypass_csp)
+    page.add_init_script(TRAP)
+    for number, payload in enumerate(STORED):
+        page.goto(address_of(f"How do I feed animal {number} {payload}?") + "&k=50")
+        assert page.locator(".hit").count() == len(STORED)
+        for touched in page.locator(".hit :is(h2, a, summary, .place, .tags li)").all()[:12]:
+            touched.dispatch_event("mouseover")
+        assert page.evaluate("window.__xss") == 0
+    page.locator("details").evaluate_all("rows => rows.forEach((row) => { row.open = true; })")
+    box(page).fill("what are the meals of animal 7?")
+    expect(outcome(page, "what are the meals of animal 7?")).to_be_visible()
+    assert set(page.locator("a[href]").evaluate_all("links => links.map((link) => link.protocol)")) <= WEB
+    assert page.locator("#results").evaluate(ATTRIBUTES) == []
+    assert page.evaluate("window.__xss") == 0
+
+
+WEB = {"http:", "https:"}
+ATTRIBUTES = """results => [...results.querySelectorAll("*")]
+    .filter((part) => /^(script|style|img|iframe|object|embed|form|input|base|meta|animate|math)$/i.test(part.localName)
+        || [...part.attributes].some(({name}) => name.startsWith("on") || name === "style"))
+    .map((part) => part.outerHTML)"""
 
 
 def test_the_policy_is_sent_with_the_page_and_the_results(open_page):

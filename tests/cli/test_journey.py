@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from retriever import Searcher
-from retriever.types import Answer, AnswerText, FileReport, FoundPassage, Hit, Refusal, Source, Timings
+from retriever.defaults import DEFAULT_MESSAGE
+from retriever.types import Answer, AnswerText, FileReport, FoundPassage, Highlight, Hit, Refusal, Source, Timings
 
 pytestmark = pytest.mark.model
 
@@ -99,7 +100,8 @@ def test_the_report_counts_what_was_encoded(built):
 
 
 def test_progress_goes_to_stderr_a_line_a_step(built):
-    assert "encode: 6 of 6" in built.stderr.splitlines()
+    texts = json.loads(built.stdout)["encoded"]
+    assert f"encode: {texts} of {texts}" in built.stderr.splitlines()
 
 
 def test_a_second_build_says_that_nothing_changed(rebuilt, built):
@@ -136,6 +138,7 @@ def test_the_json_of_ask_has_the_keys_of_the_answer_that_http_gives(asked):
         assert list(hit) == names(Hit)
         assert list(hit["answer"]) == names(AnswerText)
         assert list(hit["passage"]) == names(FoundPassage)
+        assert list(hit["highlight"]) == names(Highlight)
         assert list(hit["source"]) == names(Source)
 
 
@@ -159,7 +162,7 @@ def test_nothing_but_the_answer_is_printed(asked):
 
 def test_a_question_without_an_answer_is_3_and_shows_the_nearest(unanswered):
     assert unanswered.returncode == 3, unanswered.stderr
-    assert unanswered.stdout.startswith("No good answer")
+    assert unanswered.stdout.startswith(DEFAULT_MESSAGE)
     assert "When do you open?" in unanswered.stdout
 
 
@@ -184,3 +187,4 @@ def test_evaluate_prints_the_measures_as_json_and_nothing_else(run, home):
     (row,) = json.loads(done.stdout)["sets"]
     assert (row["name"], row["queries"], row["success@1"], row["ndcg@10"]) == ("shop-words", 1, 1.0, 1.0)
     assert (row["oos"]["kept"], row["oos"]["far"]["rejected"]) == (1.0, 1.0)
+    assert 0 <= row["oos"]["ece"] <= 0.5

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from retriever.types import Answer, AnswerText, FoundPassage, Hit, Source, Timings
+from retriever.types import Answer, AnswerText, FoundPassage, Highlight, Hit, Source, Timings
 from retriever.web.page import CSP, STATIC, render_page, render_results, static_url
 
 PAYLOADS = [
@@ -29,13 +29,26 @@ HIT = Hit(
     question="How do I send something back?",
     answer=AnswerText("Print the label. Then post it.", "<p>Print the label. <mark>Then post it.</mark></p>"),
     passage=FoundPassage("answer", "Then post it.", 1),
+    highlight=Highlight("Then post it.", 17, 30),
     source=Source("shop/returns.md", 12),
+    link=None,
     tags=("returns", "post"),
     lang="en",
     kind="faq",
     metadata={},
 )
-ANSWER = Answer("send it back", True, 0.83, None, "20260101T000000000Z-3f2a9c1d0b7e", Timings(2.1, 0.4, 3.2), (HIT,))
+ANSWER = Answer(
+    question="send it back",
+    answered=True,
+    confidence=0.912,
+    level="high",
+    message=None,
+    missing=(),
+    corrected=None,
+    snapshot="20260101T000000000Z-3f2a9c1d0b7e",
+    took_ms=Timings(2.1, 0.4, 3.2),
+    hits=(HIT,),
+)
 
 
 class Parsed(HTMLParser):
@@ -85,13 +98,17 @@ FIELDS = {
     "question found": lambda text: replace(HIT, question=text, passage=FoundPassage("question", text, None)),
     "alternate": lambda text: replace(HIT, passage=FoundPassage("alternate", text, None)),
     "passage": lambda text: replace(HIT, passage=FoundPassage("answer", text, 1)),
+    "answer's text": lambda text: replace(HIT, answer=replace(HIT.answer, text=text), highlight=Highlight(text, 0, 9)),
     "entry id": lambda text: replace(HIT, entry_id=text),
     "tag": lambda text: replace(HIT, tags=(text, "post")),
     "lang": lambda text: replace(HIT, lang=text),
     "file": lambda text: replace(HIT, source=Source(text, 12)),
-    "title": lambda text: replace(HIT, source=Source("a.md", 12, "https://example.org/", None, text)),
-    "anchor": lambda text: replace(HIT, source=Source("a.md", 12, "https://example.org/", text, "A")),
-    "url": lambda text: replace(HIT, source=Source("a.md", 12, f"https://example.org/{text}", None, "A")),
+    "title": lambda text: replace(HIT, source=Source("a.md", 12, None, None, text)),
+    "title of a link": lambda text: replace(
+        HIT, source=Source("a.md", 12, None, None, text), link="https://a.example/"
+    ),
+    "link": lambda text: replace(HIT, link=f"https://example.org/#{text}"),
+    "link alone": lambda text: replace(HIT, link=text if text != "harmless" else None),
 }
 
 
@@ -117,6 +134,14 @@ def test_a_payload_in_the_message_adds_no_element(payload):
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize(("field", "wrap"), [("missing", lambda text: (text, "and", text)), ("corrected", str)])
+def test_a_payload_in_the_question_adds_no_element_where_it_is_repeated(field, wrap, answered, payload):
+    with_, without = (results(HIT, answered=answered, **{field: wrap(text)}) for text in (payload, "harmless"))
+    assert shape(with_) == shape(without)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
 def test_the_question_asked_is_in_the_box_as_it_was_typed(payload):
     assert next(one["value"] for one in Parsed(page(query=payload)).all("input")) == payload
 
@@ -134,30 +159,26 @@ def test_the_question_asked_is_in_the_box_as_it_was_typed(payload):
         "file:///etc/passwd",
         "//example.org/",
         "https:",
-        "http://[",
+        "httpsjavascript:alert(1)",
+        " javascript:alert(1)//http://",
         "relative/page.html",
         "",
     ],
 )
 def test_only_the_web_is_linked(url):
-    html = results(replace(HIT, source=Source("a.md", 1, url, "x", "A page")))
+    html = results(replace(HIT, source=Source("a.md", 1, url, "x", "A page"), link=url))
     assert Parsed(html).all("a") == []
     assert "A page" in html
 
 
-@pytest.mark.parametrize(
-    ("url", "anchor", "href"),
-    [
-        ("https://example.org/faq", None, "https://example.org/faq"),
-        ("http://example.org/faq", "returns", "http://example.org/faq#returns"),
-        ("https://example.org/faq#top", None, "https://example.org/faq#top"),
-        ("https://example.org/faq#top", "returns", "https://example.org/faq#returns"),
-        ("https://example.org/?a=1&b=2", 'a "b"', "https://example.org/?a=1&b=2#a%20%22b%22"),
-    ],
-)
-def test_a_source_on_the_web_is_linked_at_its_anchor(url, anchor, href):
-    html = results(replace(HIT, source=Source("a.md", 1, url, anchor, "A page")))
-    assert [one["href"] for one in Parsed(html).all("a")] == [href]
+def test_a_source_on_the_web_is_linked_where_the_hit_says():
+    link = "https://example.org/?a=1&b=2#top:~:text=Then%20post%20it."
+    assert [one["href"] for one in Parsed(results(replace(HIT, link=link))).all("a")] == [link]
+
+
+def test_the_address_of_a_source_is_no_link_unless_the_hit_has_one():
+    html = results(replace(HIT, source=Source("a.md", 1, "https://example.org/", None, "A page")))
+    assert Parsed(html).all("a") == []
 
 
 # --- what a hit shows ----------------------------------------------------------------------------------------------
@@ -167,33 +188,28 @@ def test_the_answer_is_shown_as_the_html_it_is():
     assert HIT.answer.html in results(HIT)
 
 
-def test_a_question_that_was_found_is_marked():
-    html = results(replace(HIT, passage=FoundPassage("question", HIT.question, None)))
-    assert f"<mark>{HIT.question}</mark>" in html
+@pytest.mark.parametrize("kind", ["question", "alternate", "answer"])
+def test_only_the_sentence_that_answers_is_marked(kind):
+    html = results(replace(HIT, passage=FoundPassage(kind, HIT.question, None)), HIT)
+    assert html.count("<mark>") == HIT.answer.html.count("<mark>") * 2
 
 
-def test_of_a_split_question_only_the_passage_is_marked():
-    html = results(replace(HIT, question="One & two? Three?", passage=FoundPassage("question", "two?", None)))
-    assert "One &amp; <mark>two?</mark> Three?" in html
-
-
-def test_a_question_is_not_marked_when_its_answer_was_found():
-    assert f"<mark>{HIT.question}" not in results(HIT)
-
-
-def test_an_alternate_that_was_found_is_shown_and_marked():
+def test_an_alternate_that_was_found_is_shown():
     html = results(replace(HIT, passage=FoundPassage("alternate", "return goods", None)))
-    assert re.search(r"also asked as: <mark[^>]*>return goods</mark>", html)
+    assert re.search(r"also asked as: <em[^>]*>return goods</em>", html)
+
+
+@pytest.mark.parametrize("kind", ["question", "answer"])
+def test_no_alternate_is_shown_unless_it_was_found(kind):
+    assert "also asked as" not in results(replace(HIT, passage=FoundPassage(kind, "return goods", None)))
+
+
+def test_a_closed_hit_begins_with_the_sentence_that_answers():
+    assert re.search(r'class="snippet"[^>]*>Then post it\.<', results(HIT, HIT))
 
 
 def test_the_score_is_shown_with_two_digits_and_named():
-    assert "similarity 0.83" in Parsed(results(HIT)).text
-
-
-@pytest.mark.parametrize(("score", "width"), [(0.834, "83"), (1.0000001, "100"), (-0.2, "0")])
-def test_the_bar_is_as_long_as_the_score(score, width):
-    html = results(replace(HIT, score=score))
-    assert Parsed(html).all("rect")[1]["width"] == width
+    assert Parsed(results(HIT, HIT)).text.count("similarity 0.83") == 2
 
 
 def test_a_source_without_a_title_is_its_file_and_line():
@@ -218,6 +234,68 @@ def test_text_without_a_question_is_headed_by_its_page():
     assert re.search(r"<h2[^>]*>\s*About us\s*</h2>", results(hit))
 
 
+# --- how sure it is ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [("high", "Very likely the answer"), ("medium", "Probably the answer"), ("low", "Possibly the answer")],
+)
+def test_confidence_is_told_in_words(level, words):
+    assert words in Parsed(results(HIT, level=level)).text
+
+
+@pytest.mark.parametrize(("confidence", "percent"), [(0.912, 91), (1.0, 99), (0.9999, 99), (0.0, 1)])
+def test_confidence_is_a_bar_and_a_number_and_never_certainty(confidence, percent):
+    html = results(HIT, confidence=confidence)
+    assert Parsed(html).all("rect")[1]["width"] == str(percent)
+    assert f"confidence {percent}%" in Parsed(html).text
+
+
+def test_the_heading_is_described_by_the_confidence():
+    html = results(HIT, HIT)
+    assert [one["aria-describedby"] for one in Parsed(html).all("h2") if "aria-describedby" in one] == ["verdict"]
+    assert html.count('id="verdict"') == 1
+
+
+def test_confidence_is_of_the_first_hit_alone():
+    assert "confidence" not in results(HIT, HIT, answered=False, confidence=0.1, level="none")
+    assert results(HIT, HIT).count("<svg") == 1
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (("cards",), "Nothing here about cards."),
+        (("cards", "Oslo"), "Nothing here about cards or Oslo."),
+        (("cards", "Oslo", "95"), "Nothing here about cards, Oslo or 95."),
+        (tuple("abcdefgh"), "Nothing here about a, b, c, d, e, f and 2 more."),
+    ],
+)
+def test_what_is_missing_is_named(answered, missing, words):
+    assert words in Parsed(results(HIT, answered=answered, missing=missing)).text
+
+
+def test_what_is_missing_is_named_where_nothing_was_found():
+    assert "Nothing here about cards." in Parsed(results(answered=False, missing=("cards",))).text
+
+
+def test_nothing_is_said_to_be_missing_where_nothing_is():
+    assert "Nothing here about" not in results(HIT, HIT)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_corrected_question_is_told_and_announced(answered):
+    html = results(HIT, answered=answered, corrected="send it black")
+    assert "Searched for send it black" in Parsed(html).text
+    assert announced(html).endswith(". Searched for send it black")
+
+
+def test_a_question_searched_as_it_was_asked_is_not_repeated():
+    assert "Searched for" not in results(HIT)
+
+
 # --- the states ----------------------------------------------------------------------------------------------------
 
 
@@ -228,7 +306,7 @@ def test_the_first_hit_is_open_and_the_others_are_closed():
 
 @pytest.mark.parametrize(("hits", "words"), [(1, "1 passage found"), (5, "5 passages found")])
 def test_hits_are_counted_for_the_live_region(hits, words):
-    assert announced(results(*[HIT] * hits)) == words
+    assert announced(results(*[HIT] * hits)) == f"{words}; the first is very likely the answer"
 
 
 @pytest.mark.parametrize(("total", "words"), [(0.4, "in under 1 ms"), (3.2, "in 3 ms")])

@@ -1,0 +1,267 @@
+"""Words on an absolute scale: shares compare between questions, codes are found as they stand, slips are put right."""
+
+import math
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retriever.lexical import Analyzer, Lexical, TermIndex, is_code, write_lexical
+from retriever.types import Entry, Paragraph, Source
+
+
+def entry(question: str, answer: str = "", *alternates: str) -> Entry:
+    paragraphs = tuple(Paragraph(text, f"<p>{text}</p>") for text in answer.split("\n\n") if text)
+    return Entry("id", question, paragraphs, Source("a.md"), alternates=alternates)
+
+
+LINT = [
+    entry("What is W0611 unused-import?", "An import that is not used.\n\nSee also a.b and lib/core."),
+    entry("What is W0612 unused-variable?", "A variable to which nothing is ever assigned, an import of sorts unused."),
+    entry("How do I silence a message?", "Put a comment behind the line, or an option into the configuration."),
+    entry("Which editors show messages?", "All that speak the protocol.", "Does Emacs?"),
+]
+
+
+@pytest.fixture
+def lexical(tmp_path):
+    """Write entries, the four of LINT unless others are given, and open what was written."""
+
+    def write(*entries: Entry, lang: str = "en", known: tuple[str, ...] = ()) -> Lexical:
+        write_lexical(entries or LINT, lang, known, tmp_path)
+        return Lexical(tmp_path, lang, len(entries or LINT))
+
+    return write
+
+
+# --- shares -------------------------------------------------------------------------------------------------------
+
+WORDS = st.lists(st.sampled_from(["ship", "pay", "card", "sea", "day", "tax", "absent"]), max_size=6)
+DOCUMENTS = st.lists(st.lists(st.sampled_from(["ship", "pay", "card", "sea", "day", "tax"]), max_size=8), min_size=1)
+
+
+def opened(documents) -> TermIndex:
+    terms, arrays = TermIndex.index(documents)
+    return TermIndex(terms, arrays, len(documents))
+
+
+@given(DOCUMENTS, WORDS, st.sampled_from([0.0, 0.5, 1.0]))
+def test_a_share_is_the_bm25_by_the_book_over_the_rarity_of_what_was_asked(documents, asked, unknown):
+    count, average = len(documents), sum(map(len, documents)) / len(documents)
+    held = Counter(term for document in documents for term in set(document))
+    idf = {term: math.log(1 + (count - held[term] + 0.5) / (held[term] + 0.5)) for term in {*asked}}
+    total = sum(idf[term] * (1 if held[term] else unknown) for term in {*asked})
+    expected = []
+    for document in documents:
+        norm = 1.2 * (1 - 0.75 + 0.75 * len(document) / average) if average else 1
+        tf = Counter(document)
+        found = sum(idf[term] * tf[term] / (tf[term] + norm) for term in {*asked})
+        expected.append(found / total if total else 0.0)
+    assert opened(documents).share(asked, unknown).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@given(DOCUMENTS, WORDS)
+def test_a_share_is_between_nothing_and_one(documents, asked):
+    shares = opened(documents).share(asked, 0.5)
+    assert ((shares >= 0) & (shares <= 1)).all()
+
+
+@given(DOCUMENTS, st.lists(st.sampled_from(["ship", "pay", "card"]), min_size=1, max_size=3))
+def test_words_that_nothing_has_lower_the_share(documents, asked):
+    index = opened(documents)
+    plain, more = index.share(asked, 0.5), index.share([*asked, "absent", "gone"], 0.5)
+    assert (more[plain > 0] < plain[plain > 0]).all()
+
+
+def test_a_word_asked_twice_counts_once(lexical):
+    words = lexical()
+    assert words.score("import import").words.tolist() == words.score("import").words.tolist()
+
+
+def test_every_share_of_real_text_is_between_nothing_and_one(lexical):
+    words = lexical()
+    for asked in [e.question for e in LINT] + ["unused", "W0611", '"is not used" a.b', "?", "zebra"]:
+        scores = words.score(asked)
+        for shares in (scores.question, scores.words, scores.pairs, scores.exact):
+            assert shares.shape == (len(LINT),)
+            assert ((shares >= 0) & (shares <= 1)).all()
+
+
+@pytest.mark.parametrize("at", range(len(LINT)))
+def test_an_entrys_own_question_has_the_highest_share_of_every_field(lexical, at):
+    scores = lexical().score(LINT[at].question)
+    assert [int(np.argmax(shares)) for shares in (scores.question, scores.words, scores.pairs)] == [at] * 3
+
+
+def test_an_alternate_counts_as_the_question_does(lexical):
+    assert lexical().score("Emacs").question.argmax() == 3
+
+
+def test_a_word_of_the_answer_is_none_of_the_question(lexical):
+    scores = lexical().score("protocol")
+    assert scores.question.tolist() == [0] * 4
+    assert scores.words.argmax() == 3
+
+
+def test_the_rarity_of_a_word_is_one_where_nothing_has_it_and_falls_with_every_entry_that_does(lexical):
+    words = lexical()
+    assert words.rarity("zebra") == 1
+    assert 1 > words.rarity("emac") > words.rarity("import") > words.rarity("what") * 0.99 > 0
+
+
+# --- exactly ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["W0611", "w0611", "what does W0611 mean?", "a.b", "LIB/CORE", "is it in lib/core?"])
+def test_a_code_is_found_in_the_entry_that_has_it_and_in_no_other(lexical, asked):
+    assert lexical().score(asked).exact.tolist() == [1, 0, 0, 0]
+
+
+def test_a_code_that_is_nearly_the_same_is_another(lexical):
+    assert lexical().score("W0613").exact.tolist() == [0] * 4
+    assert lexical().score("a.bc").exact.tolist() == [0] * 4
+
+
+def test_a_hyphened_name_weighs_more_whole_than_its_words_apart(lexical):
+    whole = lexical().score("unused-import").words
+    apart = lexical().score("unused import").words
+    assert whole.argmax() == apart.argmax() == 0
+    assert whole[0] / whole[1] > apart[0] / apart[1]
+
+
+@pytest.mark.parametrize("quotes", ['"{}"', "`{}`", "“{}”", "'{}'", "what does '{}' say?"])
+def test_a_quoted_phrase_is_found_as_it_stands(lexical, quotes):
+    assert lexical().score(quotes.format("import that is not used")).exact.tolist() == [1, 0, 0, 0]
+
+
+def test_the_same_words_in_another_order_are_not_the_phrase(lexical):
+    assert lexical().score('"used is import not that"').exact.tolist() == [0] * 4
+
+
+def test_an_apostrophe_quotes_nothing(lexical):
+    assert lexical().score("isn't that import's use").exact.tolist() == [0] * 4
+
+
+def test_of_two_codes_the_entry_with_one_has_part(lexical):
+    exact = lexical().score("W0611 or W0612").exact
+    assert exact[:2].tolist() == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize("chunk", ["W0611", "a.b", "lib/core", "snake_case", "camelCase", "a@b", "c++x", "C#x", "x86"])
+def test_a_code_is_told(chunk):
+    assert is_code(chunk)
+
+
+@pytest.mark.parametrize("chunk", ["word", "Word", "2031", "well-known", "3.5"])
+def test_a_word_or_number_is_no_code(chunk):
+    assert not is_code(chunk)
+
+
+@pytest.fixture(scope="module")
+def lint(tmp_path_factory) -> Lexical:
+    folder = tmp_path_factory.mktemp("lexical")
+    write_lexical(LINT, "en", (), folder)
+    return Lexical(folder, "en", len(LINT))
+
+
+# --- spelling -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("how do I silense a mesage", "how do I silence a message"),
+        ("varable", "variable"),
+        ("Varable", "variable"),
+        ("configuartion", "configuration"),
+        ("cofigurtion", "configuration"),
+        ("impotr?", "import?"),
+        ("the ediotr, please", "the ediotr, please"),  # editors is two slips off a word of six letters
+    ],
+)
+def test_a_misspelt_word_becomes_the_corpuss_own(lexical, typed, meant):
+    assert lexical(known=("please",)).correct(typed) == meant
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "editor editing edited",  # other forms of a word that the corpus has
+        "comment line option",
+        "W0613 w0610 W061",
+        "2031 12345",
+        "a.c lib/cor unusd-import snake_cse",
+        "`varable` \"varable\" 'varable' “varable”",
+        "VARABLE varAble",
+        "lin se cmt",
+        "zebra xylophone",
+        "don't isn't",
+    ],
+)
+def test_what_may_be_meant_is_left_alone(lexical, typed):
+    assert lexical().correct(typed) == typed
+
+
+def test_a_word_of_the_language_is_left_alone_though_it_is_near_one_of_the_corpus(lexical):
+    assert lexical().correct("massage") == "message"
+    assert lexical(known=("massage",)).correct("massage massages") == "massage massages"
+
+
+@given(st.lists(st.sampled_from([*"?!.,'\" \n", *(word for e in LINT for word in e.question.split())])).map(" ".join))
+def test_words_of_the_corpus_are_never_corrected(lint, text):
+    assert lint.correct(text) == text
+
+
+@given(st.text(max_size=60))
+def test_only_words_are_corrected(lint, text):
+    without = [re.sub(r"[^\W\d_]", "", found) for found in (text, lint.correct(text))]
+    assert without[0] == without[1]
+
+
+# --- languages, and nothing ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lang", "one", "other", "same"),
+    [
+        ("en", "refunds", "refunded", True),
+        ("en-GB", "refunds", "refunded", True),
+        ("de", "Häuser", "Hauses", True),
+        ("de", "Versicherungen", "versicherung", True),
+        ("xx", "refunds", "refunded", False),
+        ("xx", "Refunds", "refunds", True),
+    ],
+)
+def test_words_are_stemmed_by_their_language(lang, one, other, same):
+    words = Analyzer(lang).words
+    assert (words(one) == words(other)) is same
+
+
+def test_a_german_corpus_is_found_by_another_form_of_its_words(lexical):
+    own = entry("Was kosten Versicherungen?", "Fast nichts."), entry("Wann wird geliefert?", "Morgen.")
+    assert lexical(*own, lang="de").score("die Versicherung").words.argmax() == 0
+
+
+@pytest.mark.parametrize("entries", [[entry("?")], [entry("?"), entry("", "!")], [entry("Why?"), entry("?", "-")]])
+def test_entries_without_words_are_no_trouble(lexical, entries):
+    words = lexical(*entries)
+    scores = words.score("why 'oh why' W0611")
+    assert scores.words[-1] == scores.question[-1] == scores.pairs[-1] == scores.exact[-1] == 0
+    assert words.correct("why") == "why"
+
+
+def test_a_question_without_words_has_no_share_of_anything(lexical):
+    scores = lexical().score("?! …")
+    assert not any(shares.any() for shares in (scores.question, scores.words, scores.pairs, scores.exact))
+
+
+def test_what_is_written_twice_is_the_same_bytes(tmp_path):
+    written = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_lexical(LINT, "en", {"some", "words", "known"}, tmp_path / name)
+        written.append((tmp_path / name / "lexical.json").read_bytes())
+    assert written[0] == written[1]
