@@ -44,8 +44,8 @@ format: install  ## put the code into its format
 test: install chromium check  ## everything that CI runs
 	$(BIN)/pytest $(ARGS)
 
-evaluate: install  ## measure ranking on test sets (SETS="folder ...")
-	$(BIN)/retriever evaluate $(SETS)
+evaluate: install  ## measure the product and simple systems on test sets (SETS="folder ...")
+	$(BIN)/python bench/evaluation.py $(SETS)
 
 docs: install  ## write the generated parts of the README, and its screenshot
 	$(BIN)/python scripts/write_docs.py

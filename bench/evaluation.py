@@ -40,8 +40,6 @@ def main(arguments: Sequence[str]) -> None:
     if "--write" in arguments:
         _write(sections)
         (DOCS / "reliability.svg").write_text(_plot(product), encoding="utf-8")
-        result = Path(__file__).parent / "evaluation.json"
-        result.write_text(json.dumps(product, indent=2) + "\n", encoding="utf-8")
 
 
 def _systems(folders: Sequence[Path], settings: Any) -> dict[str, dict[str, Any]]:

@@ -105,8 +105,8 @@ class Searcher:
         return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
 
     def warm(self) -> None:
-        """Load what the first question would otherwise wait for. `open` does."""
-        self._encoder.encode(["warm"], "query")
+        """Load what the first question would otherwise wait for, spelling included. `open` does."""
+        self.ask("waarmm upp")
 
     def close(self) -> None:
         """Let go of the snapshot."""
