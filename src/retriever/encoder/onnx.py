@@ -25,13 +25,22 @@ GRAPH, TOKENIZER, SPEC = "encoder.onnx", "tokenizer.json", "encoder.json"
 FILES = (GRAPH, TOKENIZER, SPEC)
 
 
-class OnnxEncoder:
-    """A model exported by `export`. Safe to call from several threads; several texts take `threads` of its own."""
+def numbered(name: str, number: int) -> str:
+    """Return the name of the file `name` of the encoder with this number in a folder: only the first has its own."""
+    stem, _, suffix = name.partition(".")
+    return name if number == 1 else f"{stem}-{number}.{suffix}"
 
-    def __init__(self, folder: Path, spec: EncoderSpec, *, threads: int = 1) -> None:
-        self._folder = folder
+
+class OnnxEncoder:
+    """A model exported by `export`, or a graph that a package ships.
+
+    Safe to call from several threads; several texts take `threads` of its own.
+    """
+
+    def __init__(self, folder: Path, spec: EncoderSpec, *, threads: int = 1, number: int = 1) -> None:
+        self._files = {name: folder / numbered(name, number) for name in FILES}
         self._spec = spec
-        self._window = Window(folder / TOKENIZER, spec)
+        self._window = Window(self._files[TOKENIZER], spec)
         self._threads = threads
         self._lock = threading.Lock()
         self._session: onnxruntime.InferenceSession | None = None
@@ -43,7 +52,7 @@ class OnnxEncoder:
     @property
     def files(self) -> Mapping[str, Path]:
         """What travels with a snapshot, so that it can be served without the model being installed."""
-        return {name: self._folder / name for name in FILES}
+        return self._files
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
         """Return float32 unit vectors of shape (len(texts), dimension). Cuts what exceeds the window: see `fit`."""
@@ -72,8 +81,13 @@ class OnnxEncoder:
         return list(encoding.ids)
 
     def _run(self, ids: Sequence[int]) -> Vectors:
+        session = self._load()
         tokens = np.array([ids], dtype=np.int64)
-        (vectors,) = self._load().run(None, {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
+        given = {"input_ids": tokens, "attention_mask": np.ones_like(tokens), "token_type_ids": np.zeros_like(tokens)}
+        (vectors,) = session.run(None, {i.name: given[i.name] for i in session.get_inputs()})
+        if vectors.ndim == 3:  # a graph that was not exported here: a vector a token
+            vectors = vectors[:, 0] if self._spec.pooling == "cls" else vectors.mean(axis=1)
+            vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors[0], dtype=np.float32)
 
     def _load(self) -> onnxruntime.InferenceSession:
@@ -84,7 +98,7 @@ class OnnxEncoder:
                 options.inter_op_num_threads = 1
                 options.log_severity_level = 3  # errors
                 self._session = onnxruntime.InferenceSession(
-                    str(self._folder / GRAPH), options, providers=["CPUExecutionProvider"]
+                    str(self._files[GRAPH]), options, providers=["CPUExecutionProvider"]
                 )
         return self._session
 
@@ -97,21 +111,17 @@ class OnnxEncoder:
         return self._window.fit(text)
 
 
-def open_export(folder: Path, *, threads: int = 1) -> OnnxEncoder:
-    """Open what `export` wrote into `folder`. Raises EncoderError if it is not whole."""
-    return OnnxEncoder(folder, read_export(folder), threads=threads)
-
-
-def read_export(folder: Path) -> EncoderSpec:
+def read_export(folder: Path, number: int = 1) -> EncoderSpec:
     """Return the spec of the export in `folder`, whose graph has the digest that it gives. Raises EncoderError."""
     mend = f"Remove {folder} and build again."
+    path = folder / numbered(GRAPH, number)
     try:
-        spec = msgspec.json.decode((folder / SPEC).read_bytes(), type=EncoderSpec)
-        graph = digest_of(folder / GRAPH)
+        spec = msgspec.json.decode((folder / numbered(SPEC, number)).read_bytes(), type=EncoderSpec)
+        graph = digest_of(path)
     except (OSError, msgspec.MsgspecError) as error:
         raise EncoderError(f"{folder} does not hold an exported encoder: {error}", mend=mend) from error
     if graph != spec.graph:
-        raise EncoderError(f"{folder / GRAPH} is not what was exported (sha256 differs)", mend=mend)
+        raise EncoderError(f"{path} is not what was exported (sha256 differs)", mend=mend)
     return spec
 
 
