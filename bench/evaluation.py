@@ -7,7 +7,6 @@ Each SET is a folder in BEIR's layout. With --write, the tables and the plot in 
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence

