@@ -15,7 +15,7 @@ from rich.table import Table
 
 from retriever.build import BuildReport
 from retriever.build import Progress as Report
-from retriever.types import Answer, FileReport, Hit, Manifest
+from retriever.types import Answer, Calibration, FileReport, Hit, Manifest
 
 _WIDTH = 100
 
@@ -132,9 +132,21 @@ def show_manifest(manifest: Manifest, *, verified: bool) -> None:
         "weights": f"sha256 {encoder.weights}",
         "vectors": f"{encoder.dimension} dimensions, {encoder.precision}, pooling {encoder.pooling}",
         "window": f"{encoder.window} tokens",
+        "confidence": _curves(manifest.calibration),
     }
     for name, value in rows.items():
         print(f"{name:<11} {_plain(value)}")
+
+
+def _curves(calibration: Calibration) -> str:
+    """Return the curves that make a confidence of a score, in a line."""
+    scope, right = calibration.scope, calibration.right
+    own = f", moved by {calibration.labelled} labelled questions" if calibration.labelled else ""
+    return (
+        f"scope {scope.intercept:.2f} + {scope.weights[0]:.2f} ln score + {scope.weights[1]:.2f} ln words; "
+        f"right {right.intercept:.2f} + {right.weights[0]:.2f} ln score {right.weights[1]:+.2f} ln words "
+        f"+ {right.weights[2]:.2f} lead; floor {calibration.floor}{own}"
+    )
 
 
 _COLUMNS = ("ndcg@10", "success@1", "success@5", "recall@10", "mrr@10", "p50_ms", "p95_ms")
