@@ -136,9 +136,12 @@ class Searcher:
         encoded = time.perf_counter()
         ranked = self._rank(query, vector, self._snapshot.allowed(filters or Filters()))
         entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
-        missing = self._missing(query, entries[0]) if entries else ()
+        telling = len(self._snapshot.starts) > _ENOUGH_ENTRIES
+        missing = self._missing(query, entries[0], every_word=telling) if entries else ()
         confidence = self._confidence(ranked, entries[0], capped=bool(missing)) if entries else 0.0
         answered = bool(entries) and confidence >= least
+        if entries and not answered:
+            missing = self._missing(query, entries[0], every_word=True)
         hits = tuple(self._hit(rank, query, ranked, entry, explain) for rank, entry in enumerate(entries))
         done = time.perf_counter()
         return Answer(
@@ -210,22 +213,21 @@ class Searcher:
                 return float(ranked.scores[0]) - float(score)
         return _USUAL_LEAD
 
-    def _missing(self, query: str, first: Entry) -> tuple[str, ...]:
-        """Return the words that tell this question from others and that the first entry does not have.
+    def _missing(self, query: str, first: Entry, *, every_word: bool) -> tuple[str, ...]:
+        """Return the words that tell this question from others and that neither the first entry nor any other has.
 
-        Names, numbers and codes always do; another word does where no entry has it and there are enough entries for
-        that to mean something.
+        Names, numbers and codes; and with `every_word` all others that carry matter. Where there are few entries, an
+        answer that holds may well lack some of those.
         """
         lexical = self._snapshot.lexical
         held = set(lexical.analyzer.terms(_all_text(first)))
-        telling = len(self._snapshot.starts) > _ENOUGH_ENTRIES
         missing = []
         for at, word in enumerate(dict.fromkeys(_CONTENT.findall(query))):
             term = lexical.analyzer.term(word)
             if word.lower() in _FUNCTION_WORDS or term in held:
                 continue
             named = word.isdecimal() or is_code(word) or (at > 0 and word[0].isupper())
-            if lexical.rarity(term) >= _DISTINGUISHING and (named or telling):
+            if lexical.rarity(term) >= _DISTINGUISHING and (named or every_word):
                 missing.append(word)
         return tuple(missing)
 
