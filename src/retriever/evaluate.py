@@ -147,7 +147,7 @@ def _out_of_scope(
     right = [bool(a.hits) and (query, a.hits[0].entry_id) in relevant for query, a in answers.items()]
     by_kind: dict[str, list[Answer]] = defaultdict(list)
     for query in oos:
-        by_kind[query.kind.partition("-")[0]].append(ask(query.text))
+        by_kind["far" if query.kind.startswith("far") else "near"].append(ask(query.text))
     said = inside + [answer.confidence for group in by_kind.values() for answer in group]
     was = right + [False] * (len(said) - len(right))
     metrics: Metrics = {"kept": _share(answer.answered for answer in kept)}

@@ -136,19 +136,23 @@ class Searcher:
         encoded = time.perf_counter()
         ranked = self._rank(query, vector, self._snapshot.allowed(filters or Filters()))
         entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
-        telling = len(self._snapshot.starts) > _ENOUGH_ENTRIES
+        # The words that carry no matter are known for English only.
+        english = self.manifest.lang.partition("-")[0] == "en"
+        telling = english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
         missing = self._missing(query, entries[0], every_word=telling) if entries else ()
-        confidence = self._confidence(ranked, entries[0], capped=bool(missing)) if entries else 0.0
-        answered = bool(entries) and confidence >= least
+        # A page text answers no question of its own, however near it is.
+        faq = bool(entries) and entries[0].kind == "faq"
+        confidence = self._confidence(ranked, entries[0], capped=bool(missing)) if faq else 0.0
+        answered = faq and confidence >= least
         if entries and not answered:
-            missing = self._missing(query, entries[0], every_word=True)
+            missing = self._missing(query, entries[0], every_word=english)
         hits = tuple(self._hit(rank, query, ranked, entry, explain) for rank, entry in enumerate(entries))
         done = time.perf_counter()
         return Answer(
             question=question,
             answered=answered,
             confidence=round(confidence, 4),
-            level=level_of(confidence, least),
+            level=level_of(confidence, least) if faq else "none",
             message=None if answered else self._message,
             missing=missing,
             corrected=None if query == question else query,
@@ -226,7 +230,9 @@ class Searcher:
             term = lexical.analyzer.term(word)
             if word.lower() in _FUNCTION_WORDS or term in held:
                 continue
-            named = word.isdecimal() or is_code(word) or (at > 0 and word[0].isupper())
+            # German writes every noun with a capital.
+            capital = at > 0 and word[0].isupper() and not self.manifest.lang.startswith("de")
+            named = word.isdecimal() or is_code(word) or capital
             if lexical.rarity(term) >= _DISTINGUISHING and (named or every_word):
                 missing.append(word)
         return tuple(missing)

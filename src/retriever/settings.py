@@ -41,7 +41,7 @@ class Settings:
 
     corpus: tuple[Path, ...] = _knob((Path("corpus"),), "files and folders that hold the FAQ")
     index: Path = _knob(Path("index"), "folder of the index")
-    model: str = _knob(DEFAULT_MODEL, "encoder: a packaged name, a folder, or a hub id")
+    model: str = _knob(DEFAULT_MODEL, "encoder: a packaged name, `best`, a folder, or a hub id")
     precision: Literal["int8", "fp32"] = _knob("int8", "`int8`: exported once, fast, no torch to answer; or `fp32`")
     encoders: Path = _knob(Path("~/.cache/retriever/encoders"), "folder where exported encoders are kept")
     allow_download: bool = _knob(False, "fetch a model that is given by its hub id, once")
@@ -135,7 +135,7 @@ def _plain(value: Any) -> Any:
 
 def _path(kind: type, value: Any) -> Any:
     if kind is Path and isinstance(value, str) and value:
-        return Path(value)
+        return Path(value).expanduser()
     raise TypeError("expected a path")
 
 

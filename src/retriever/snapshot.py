@@ -276,6 +276,25 @@ def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
     return manifest
 
 
+class _File:
+    """An open file, read at any place by several threads, and closed once however often it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self, length: int, start: int) -> bytes:
+        if self._handle is None:
+            raise ValueError("the snapshot is closed")
+        return os.pread(self._handle, length, start)
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    __del__ = close
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """An open snapshot.
@@ -291,7 +310,7 @@ class Snapshot:
     starts: Rows
     kinds: NDArray[np.uint8]
     folder: Path
-    _entries: int
+    _entries: _File
     _lines: NDArray[np.void]
     _passages: NDArray[np.void]
     _facets: dict[str, dict[str, list[int]]]
@@ -299,7 +318,7 @@ class Snapshot:
     def entry(self, ordinal: int) -> Entry:
         """Return the entry at `ordinal`. Raises SnapshotDamaged if it changed on disk since the snapshot was opened."""
         start, length, crc32 = self._lines[ordinal].tolist()
-        line = os.pread(self._entries, length, start)
+        line = self._entries.read(length, start)
         if zlib.crc32(line) != crc32:
             raise SnapshotDamaged("entries.jsonl", "was changed while it was served", mend=_BUILD_AGAIN)
         return msgspec.json.decode(line, type=Entry)
@@ -341,7 +360,7 @@ class Snapshot:
 
     def close(self) -> None:
         """Let go of the snapshot's files."""
-        os.close(self._entries)
+        self._entries.close()
 
 
 def verified_manifest(index: Path) -> Manifest:
@@ -369,7 +388,7 @@ def open_snapshot(index: Path) -> Snapshot:
         starts=np.searchsorted(owners, np.arange(len(lines) + 1)),
         kinds=passages["kind"].copy(),
         folder=folder,
-        _entries=os.open(folder / "entries.jsonl", os.O_RDONLY | os.O_CLOEXEC),
+        _entries=_File(folder / "entries.jsonl"),
         _lines=lines,
         _passages=passages,
         _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=dict[str, dict[str, list[int]]]),
@@ -377,7 +396,10 @@ def open_snapshot(index: Path) -> Snapshot:
 
 
 def _verify(folder: Path, manifest: Manifest) -> None:
-    found = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    try:
+        found = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    except OSError as error:
+        raise SnapshotDamaged(manifest.id, f"cannot be read: {error.strerror}", mend=_BUILD_AGAIN) from error
     for name in sorted(found ^ set(manifest.files)):
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
         raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=_BUILD_AGAIN)

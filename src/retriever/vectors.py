@@ -12,8 +12,9 @@ import numpy as np
 
 from retriever.types import Candidates, Mask, Rows, Vectors
 
-# One query gains nothing from two threads and loses much on a busy machine.
-faiss.omp_set_num_threads(1)
+# One query gains nothing from two threads and loses much on a busy machine. It holds for the thread that sets it only,
+# so every call does.
+_THREADS = 1
 
 
 class FlatStore:
@@ -27,6 +28,7 @@ class FlatStore:
 
     def search(self, query: Vectors, k: int, allowed: Mask | None = None) -> Candidates:
         """Return the k best rows (fewer where fewer are allowed) for one query of shape (dimension,), best first."""
+        faiss.omp_set_num_threads(_THREADS)
         k = min(k, len(self))
         if k == 0:
             return Candidates(np.zeros(0, np.int64), np.zeros(0, np.float32))
@@ -40,6 +42,7 @@ class FlatStore:
 
     def get(self, rows: Rows) -> Vectors:
         """Return the vectors of `rows`, shape (len(rows), dimension)."""
+        faiss.omp_set_num_threads(_THREADS)
         vectors: Vectors = self._index.reconstruct_batch(np.asarray(rows, dtype=np.int64))
         return vectors
 

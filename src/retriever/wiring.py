@@ -35,7 +35,9 @@ def run_build(settings: Settings, progress: Progress) -> BuildReport:
 
 def open_searcher(settings: Settings) -> Searcher:
     """Open the index for questions, with the encoder that it was made with unless `settings` name another."""
-    named = "+".join(names_of(settings.model)) not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
+    folder = Path(settings.model).expanduser()
+    wanted = str(folder.resolve()) if folder.is_dir() else "+".join(names_of(settings.model))
+    named = wanted not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
     encoder = load_encoder_of(settings) if named else None
     return Searcher.open(settings.index, encoder, min_confidence=settings.min_confidence, message=settings.message)
 

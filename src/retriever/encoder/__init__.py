@@ -6,6 +6,7 @@ torch, and travels with the snapshot. `fp32` runs sentence-transformers itself, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from retriever.defaults import DEFAULT_MODEL
@@ -62,4 +63,5 @@ def _exported(folder: Path, spec: EncoderSpec, exports: Path | None, threads: in
     from retriever.encoder.export import exported
 
     home = exported(folder, spec, exports)
-    return OnnxEncoder(home, read_export(home), threads=threads)
+    # The export is kept by digest: it may have been made under another name of the same model.
+    return OnnxEncoder(home, replace(read_export(home), model=spec.model), threads=threads)

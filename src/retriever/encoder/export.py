@@ -66,10 +66,14 @@ def _make(folder: Path, spec: EncoderSpec, home: Path) -> None:
             _take(folder, spec, aside)
         else:
             _export(folder, spec, aside)
+        if _is_whole(home):  # another process made it meanwhile, and one is as good as the other
+            return
         shutil.rmtree(home, ignore_errors=True)
-        # Another process may have put the same export there meanwhile: one is as good as the other.
-        with contextlib.suppress(FileExistsError):
+        try:
             aside.rename(home)
+        except OSError:
+            if not _is_whole(home):
+                raise
 
 
 def _is_whole(home: Path) -> bool:
