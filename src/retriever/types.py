@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # so that a process which only reads files does not wait for it
+    import numpy as np
+    from numpy.typing import NDArray
 
 EntryKind = Literal["faq", "page"]
 """`faq` is a question with its answer; `page` is text that belongs to a page and answers no question of its own."""
@@ -20,9 +21,9 @@ PassageKind = Literal["question", "alternate", "answer", "sentence", "entry"]
 FoundKind = Literal["question", "alternate", "answer"]
 Level = Literal["high", "medium", "low", "none"]
 Role = Literal["query", "passage"]
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+Vectors: TypeAlias = "NDArray[np.float32]"
+Rows: TypeAlias = "NDArray[np.int64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
 
 
 # --- the corpus ---------------------------------------------------------------------------------------------------

@@ -3,16 +3,17 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever.errors import CorpusError
 from retriever.readers import read_corpus
-from retriever.readers.corpus import FORMATS, _File, _fill
 from retriever.readers.drafts import fold
-from retriever.readers.files import Found
+from retriever.readers.jobs import SUFFIXES, Job, Parsed
 from retriever.readers.merging import slug_of, unite
+from retriever.readers.parsing import FORMATS, parse
 from retriever.types import Entry, Paragraph, Refusal, Source
 
 SEED = Path(__file__).parents[2].parent / "shared" / "seed" / "alliance-faq.txt"
@@ -153,12 +154,14 @@ def test_ids_do_not_depend_on_the_order(given_entries, random):
     assert by_id[0] == by_id[1]
 
 
-@given(st.sampled_from(sorted(FORMATS)), st.text("aQA:#-*`<>[]{}\",;\n\t?&'_|=1\\ é", max_size=60))
-def test_no_text_of_any_format_is_a_failure_of_ours(tmp_path_factory, suffix, text):
-    path = tmp_path_factory.getbasetemp() / f"fuzz{suffix}"
-    path.write_bytes(text.encode())
-    file = _File(path.name)
-    _fill(file, Found(path.name, path), FORMATS[suffix], "en", 1_000)
-    assert file.entries or file.refused or not text.strip()
-    assert not any("this reader failed" in refusal.reason for refusal in file.refused)
-    assert all(isinstance(refusal, Refusal) and refusal.reason for refusal in file.refused)
+@given(st.sampled_from(SUFFIXES), st.text("aQA:#-*`<>[]{}\",;\n\t?&'_|=1\\ é", max_size=60))
+def test_no_text_of_any_format_is_a_failure_of_ours(suffix, text):
+    parsed = parse(Job("fuzz", suffix, "Fuzz", "en", 1_000), text.encode())
+    assert parsed.entries or parsed.refused or not text.strip()
+    assert not any("this reader failed" in refusal.reason for refusal in parsed.refused)
+    assert all(isinstance(refusal, Refusal) and refusal.reason for refusal in parsed.refused)
+    assert msgspec.json.decode(msgspec.json.encode(parsed), type=Parsed) == parsed
+
+
+def test_the_suffixes_that_are_read_are_those_of_the_formats():
+    assert set(SUFFIXES) == set(FORMATS)

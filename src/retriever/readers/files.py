@@ -25,6 +25,7 @@ class Found:
     named: bool = False
     refused: str | None = None
     passed_over: str | None = None
+    size: int = 0
 
 
 def find_files(paths: Sequence[Path]) -> list[Found]:
@@ -54,7 +55,8 @@ def read_bytes(path: Path) -> bytes:
 
 def _look(path: Path) -> list[Found]:
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
+        mode = status.st_mode
     except (OSError, ValueError) as error:
         raise CorpusError(
             f"corpus path not found: {_printable(str(path))}", mend="name a file or a folder that exists with --corpus"
@@ -62,7 +64,7 @@ def _look(path: Path) -> list[Found]:
     if not stat.S_ISDIR(mode):
         # The folder resolved, the name kept: a file reached by two PATHs is one file, and a link keeps its suffix.
         place = path.parent.resolve() / path.name
-        return [Found(_printable(path.name), place, named=True, refused=_not_regular(mode))]
+        return [Found(_printable(path.name), place, named=True, refused=_not_regular(mode), size=status.st_size)]
     root = path.resolve()
     return sorted(_walk(root, root), key=lambda file: file.name)
 
@@ -90,7 +92,8 @@ def _file(path: Path, root: Path) -> Found:
         why = "holds labelled questions for `evaluate`, not entries: passed over"
         return Found(_name(path, root), path, passed_over=why)
     try:
-        return Found(_name(path, root), path, refused=_not_regular(path.stat().st_mode))
+        status = path.stat()
+        return Found(_name(path, root), path, refused=_not_regular(status.st_mode), size=status.st_size)
     except OSError as error:
         return Found(_name(path, root), path, refused=f"cannot be opened: {error.strerror}")
 
