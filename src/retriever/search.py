@@ -79,13 +79,18 @@ class Searcher:
         self._message = message
 
     @classmethod
-    def open(cls, index: str | Path, encoder: Encoder | None = None, **options: object) -> Searcher:
+    def open(
+        cls, index: str | Path, encoder: Encoder | None = None, *, spare: Encoder | None = None, **options: object
+    ) -> Searcher:
         """Open the index at `index`, with the encoder that its manifest names unless one is given.
 
+        `spare` is an encoder that is loaded already, and is taken if it is the one that the manifest names.
         Raises NoSnapshot, SnapshotDamaged, FormatMismatch, EncoderMismatch or EncoderError.
         """
         snapshot = open_snapshot(Path(index))
         try:
+            if encoder is None and spare is not None and spare.spec == snapshot.manifest.encoder:
+                encoder = spare
             searcher = cls(snapshot, encoder or _encoder_of(snapshot), **options)  # type: ignore[arg-type]
             searcher.warm()
         except BaseException:
@@ -97,6 +102,11 @@ class Searcher:
     def manifest(self) -> Manifest:
         """What is served: the open snapshot's manifest."""
         return self._snapshot.manifest
+
+    @property
+    def encoder(self) -> Encoder:
+        """What encodes the questions."""
+        return self._encoder
 
     def sample(self, count: int) -> list[str]:
         """Return up to `count` questions that the index holds, spread over it, as examples of what to ask."""

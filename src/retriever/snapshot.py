@@ -20,6 +20,7 @@ id, so that comparing ordinals compares ids.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -214,7 +215,17 @@ def _sweep(index: Path) -> None:
 def _prune(index: Path, keep: int) -> None:
     for old in snapshot_ids(index)[max(keep, 1) :]:
         if old != current_id(index):
-            shutil.rmtree(index / "snapshots" / old)
+            _remove_unused(index / "snapshots" / old)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a snapshot, unless somebody has it open: then a later build does."""
+    held = _File(folder)
+    try:
+        if held.lock(fcntl.LOCK_EX):
+            shutil.rmtree(folder)
+    finally:
+        held.close()
 
 
 def _digest(path: Path) -> str:
@@ -246,10 +257,12 @@ def current_id(index: Path) -> str:
 
 def read_manifest(index: Path) -> Manifest:
     """Return the manifest of the snapshot that is served, itself verified. Raises one of the SnapshotErrors."""
-    snapshot_id = current_id(index)
-    path = index / "snapshots" / snapshot_id / "manifest.json"
+    return _read_manifest(index, current_id(index))
+
+
+def _read_manifest(index: Path, snapshot_id: str) -> Manifest:
     try:
-        raw = path.read_bytes()
+        raw = (index / "snapshots" / snapshot_id / "manifest.json").read_bytes()
     except OSError as error:
         raise SnapshotDamaged(
             f"{snapshot_id}/manifest.json", f"cannot be read: {error.strerror}", mend=_BUILD_AGAIN
@@ -276,16 +289,33 @@ def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
     return manifest
 
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+
+
 class _File:
-    """An open file, read at any place by several threads, and closed once however often it is told to."""
+    """An open file or folder, read at any place by several threads, and closed once however often it is told to."""
+
+    _handle: int | None = None
 
     def __init__(self, path: Path) -> None:
-        self._handle: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def read(self, length: int, start: int) -> bytes:
         if self._handle is None:
             raise ValueError("the snapshot is closed")
         return os.pread(self._handle, length, start)
+
+    def lock(self, kind: int) -> bool:
+        """Lock it, shared or exclusive, until it is closed; tell whether that can be had at once."""
+        assert self._handle is not None
+        try:
+            fcntl.flock(self._handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            # Where a disk knows no locks, nothing is ever removed under a reader: a reader is told that it has one.
+            return kind == fcntl.LOCK_SH and error.errno in _NO_LOCKS
+        return True
 
     def close(self) -> None:
         handle, self._handle = self._handle, None
@@ -310,6 +340,7 @@ class Snapshot:
     starts: Rows
     kinds: NDArray[np.uint8]
     folder: Path
+    _held: _File
     _entries: _File
     _lines: NDArray[np.void]
     _passages: NDArray[np.void]
@@ -359,8 +390,9 @@ class Snapshot:
         _verify(self.folder, self.manifest)
 
     def close(self) -> None:
-        """Let go of the snapshot's files."""
+        """Let go of the snapshot's files. From then on a build may remove it."""
         self._entries.close()
+        self._held.close()
 
 
 def verified_manifest(index: Path) -> Manifest:
@@ -373,10 +405,44 @@ def verified_manifest(index: Path) -> Manifest:
 def open_snapshot(index: Path) -> Snapshot:
     """Open the snapshot that is served, once every file has the digest that the manifest gives.
 
-    Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
+    No build removes it until it is closed. Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
     """
-    manifest = verified_manifest(index)
-    folder = index / "snapshots" / manifest.id
+    while True:
+        snapshot_id = current_id(index)
+        try:
+            return _open(index, snapshot_id)
+        except SnapshotDamaged:
+            # A build may have published another in the meantime, and removed this one while it was being opened.
+            if current_id(index) == snapshot_id:
+                raise
+
+
+def _open(index: Path, snapshot_id: str) -> Snapshot:
+    held = _hold(index / "snapshots" / snapshot_id)
+    try:
+        return _load(held, index, snapshot_id)
+    except BaseException:
+        held.close()
+        raise
+
+
+def _hold(folder: Path) -> _File:
+    """Return the open folder of a snapshot, which no build removes until it is closed."""
+    try:
+        held = _File(folder)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise SnapshotDamaged(f"{folder.name}/manifest.json", problem, mend=_BUILD_AGAIN) from error
+    if not held.lock(fcntl.LOCK_SH):
+        held.close()
+        raise SnapshotDamaged(folder.name, "is being removed", mend=_BUILD_AGAIN)
+    return held
+
+
+def _load(held: _File, index: Path, snapshot_id: str) -> Snapshot:
+    manifest = _read_manifest(index, snapshot_id)
+    folder = index / "snapshots" / snapshot_id
+    _verify(folder, manifest)
     passages = np.load(folder / "passages.npy", allow_pickle=False)
     lines = np.load(folder / "entries.npy", allow_pickle=False)
     owners = passages["entry"].astype(np.int64)
@@ -388,6 +454,7 @@ def open_snapshot(index: Path) -> Snapshot:
         starts=np.searchsorted(owners, np.arange(len(lines) + 1)),
         kinds=passages["kind"].copy(),
         folder=folder,
+        _held=held,
         _entries=_File(folder / "entries.jsonl"),
         _lines=lines,
         _passages=passages,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from retriever.build import BuildReport, Progress, build
 from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import load_encoder, names_of
+from retriever.errors import SnapshotError
 from retriever.evaluate import Metrics, evaluate
 from retriever.search import Searcher
 from retriever.settings import Settings
-from retriever.snapshot import Snapshot, open_snapshot, read_manifest
+from retriever.snapshot import Snapshot, current_id, open_snapshot, read_manifest
 from retriever.types import Encoder, Manifest
 
 
@@ -33,13 +34,40 @@ def run_build(settings: Settings, progress: Progress) -> BuildReport:
     return build(settings.corpus, settings.index, encoder, lang=settings.lang, keep=settings.keep, progress=progress)
 
 
-def open_searcher(settings: Settings) -> Searcher:
-    """Open the index for questions, with the encoder that it was made with unless `settings` name another."""
+def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
+    """Open the index for questions, with the encoder that it was made with unless `settings` name another.
+
+    `spare` is one that is loaded already, to be used where it is the same.
+    """
     folder = Path(settings.model).expanduser()
     wanted = str(folder.resolve()) if folder.is_dir() else "+".join(names_of(settings.model))
     named = wanted not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
     encoder = load_encoder_of(settings) if named else None
-    return Searcher.open(settings.index, encoder, min_confidence=settings.min_confidence, message=settings.message)
+    return Searcher.open(
+        settings.index, encoder, spare=spare, min_confidence=settings.min_confidence, message=settings.message
+    )
+
+
+def watched_index(settings: Settings) -> tuple[Callable[[], Searcher], Callable[[], str | None]]:
+    """Return what a server opens its index with, as often as it changes, and what tells the id of the one to open.
+
+    The encoder stays loaded from one snapshot to the next where both were made with it.
+    """
+    spare: Encoder | None = None
+
+    def open_next() -> Searcher:
+        nonlocal spare
+        searcher = open_searcher(settings, spare)
+        spare = searcher.encoder
+        return searcher
+
+    def wanted() -> str | None:
+        try:
+            return current_id(settings.index)
+        except SnapshotError:
+            return None
+
+    return open_next, wanted
 
 
 def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -> Metrics:

@@ -1,9 +1,13 @@
 """The application over a small index whose every score can be worked out, and a wait until it is ready."""
 
 import json
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -30,6 +34,9 @@ GERMAN = [
     {"_id": "rot", "question": "red blue farbe", "answer": "noch eine", "lang": "de"},
 ]
 PAGE = "All about lighthouses and their keepers.\n\n-\nwho keeps the lamp\nThe keeper does.\n"
+RETRIEVER = Path(sys.executable).with_name("retriever")
+HOST = "127.0.0.1"
+READY_S = 120  # loading the encoder takes most of it, on a cold disk and a busy machine
 OPTIONS = {"title": "Little FAQ", "k": 5, "max_body": 65536}
 
 
@@ -70,6 +77,20 @@ def wait_for(condition, seconds=20):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
+
+
+@contextmanager
+def serving(index, *options):
+    """Serve `index` on a free port; yield the process and the port once it is ready."""
+    command = [RETRIEVER, "serve", "--index", index, "--host", HOST, "--port", "0", *options]
+    log = index.with_name("serve.log")
+    with log.open("w+") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as server:
+        try:
+            port = int(server.stdout.readline().rpartition(":")[2])
+            wait_for(lambda: httpx.get(f"http://{HOST}:{port}/readyz").status_code == 200, READY_S)
+            yield server, port
+        finally:
+            server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -3,24 +3,17 @@
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 
 from retriever.build import build
 
-from .conftest import wait_for
+from .conftest import HOST, serving
 
 pytestmark = pytest.mark.model
 
-RETRIEVER = Path(sys.executable).with_name("retriever")
-HOST = "127.0.0.1"
-READY_S = 120  # loading the encoder takes most of it, on a cold disk and a busy machine
 BODY = b'{"question": "When do you open?"}'
 HEAD = b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
@@ -31,20 +24,6 @@ def real_index(tmp_path_factory, real_encoder):
     (home / "faq.jsonl").write_text(json.dumps({"question": "When do you open?", "answer": "At nine."}))
     build([home / "faq.jsonl"], home / "index", real_encoder, lang="en", keep=2, progress=lambda *_: None)
     return home / "index"
-
-
-@contextmanager
-def serving(index):
-    """Serve `index` on a free port; yield the process and the port once it is ready."""
-    command = [RETRIEVER, "serve", "--index", index, "--host", HOST, "--port", "0"]
-    log = index.with_name("serve.log")
-    with log.open("w+") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as server:
-        try:
-            port = int(server.stdout.readline().rpartition(":")[2])
-            wait_for(lambda: httpx.get(f"http://{HOST}:{port}/readyz").status_code == 200, READY_S)
-            yield server, port
-        finally:
-            server.kill()
 
 
 @pytest.fixture(scope="module")

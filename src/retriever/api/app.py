@@ -20,8 +20,8 @@ from fastapi.staticfiles import StaticFiles
 import retriever
 from retriever.api.guard import Guard
 from retriever.api.problems import Problem, add_problem_handlers
-from retriever.api.requests import AskQuery, AskRequest
-from retriever.api.service import NotReadyError, Service
+from retriever.api.requests import AskFilters, AskQuery, AskRequest
+from retriever.api.service import NotReadyError, Served, Service
 from retriever.errors import InputError
 from retriever.search import Searcher
 from retriever.types import Answer, Manifest
@@ -37,9 +37,19 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 _ASK_GET: dict[int | str, dict[str, Any]] = {status: _PROBLEMS[status] for status in (422, 503)}
 
 
-def create_app(open_searcher: Callable[[], Searcher], *, title: str, k: int, max_body: int) -> FastAPI:
-    """Return the application. `open_searcher` is called once, in the background, when it starts."""
-    service = Service(open_searcher)
+def create_app(
+    open_searcher: Callable[[], Searcher],
+    *,
+    title: str,
+    k: int,
+    max_body: int,
+    wanted: Callable[[], str | None] = lambda: None,
+) -> FastAPI:
+    """Return the application.
+
+    `open_searcher` is called in the background when it starts, and again whenever `wanted` tells another snapshot's id.
+    """
+    service = Service(open_searcher, wanted)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -68,25 +78,23 @@ def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
 
 
-def _add_ask(app: FastAPI, service: Service, k: int) -> None:
+def _add_ask(app: FastAPI, service: Service, default_k: int) -> None:
+    def answer(question: str, k: int | None, filters: AskFilters, explain: bool, least: float | None) -> Response:
+        with service.lease() as served:
+            return _json(
+                served.searcher.ask(
+                    question, k or default_k, filters.to_filters(), explain=explain, min_confidence=least
+                )
+            )
+
     # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
     @app.post("/ask", response_model=Answer, responses=_PROBLEMS, tags=["ask"], summary="Ask a question")
     def ask(asked: AskRequest) -> Response:
-        filters = asked.filters.to_filters()
-        return _json(
-            service.searcher.ask(
-                asked.question, asked.k or k, filters, explain=asked.explain, min_confidence=asked.min_confidence
-            )
-        )
+        return answer(asked.question, asked.k, asked.filters, asked.explain, asked.min_confidence)
 
     @app.get("/ask", response_model=Answer, responses=_ASK_GET, tags=["ask"], summary="Ask a question by its address")
     def ask_by_address(asked: Annotated[AskQuery, Query()]) -> Response:
-        filters = asked.to_filters()
-        return _json(
-            service.searcher.ask(
-                asked.q, asked.k or k, filters, explain=asked.explain, min_confidence=asked.min_confidence
-            )
-        )
+        return answer(asked.q, asked.k, asked, asked.explain, asked.min_confidence)
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
@@ -96,52 +104,58 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", responses={503: _PROBLEMS[503]}, tags=["health"], summary="Is a snapshot open?")
     async def readyz() -> dict[str, str]:
-        return {"status": "ready", "snapshot": service.searcher.manifest.id}
+        with service.lease() as served:
+            ready = {"status": "ready", "snapshot": served.manifest.id}
+        # The old snapshot serves on where the new one cannot be opened, and its owner must hear of it.
+        return ready | ({"problem": service.problem} if service.problem else {})
 
     @app.get(
         "/info", response_model=Manifest, responses={503: _PROBLEMS[503]}, tags=["health"], summary="What is served?"
     )
     async def info() -> Response:
-        return _json(service.searcher.manifest)
+        with service.lease() as served:
+            return _json(served.manifest)
 
 
 def _add_page(app: FastAPI, service: Service, title: str, default_k: int) -> None:
-    def answer(query: str, k: int) -> tuple[Answer | None, str | None, int]:
-        """Return the answer, or else what is wrong, and the status that says so."""
-        if not query.strip():
-            return None, None, 200
-        try:
-            return service.searcher.ask(query, k), None, 200
-        except InputError as error:
-            return None, f"Your {error.field} {error.problem}.", 422
-        except NotReadyError:
-            return None, "The index is not open yet. Try again in a moment.", 503
-
     @app.head("/", include_in_schema=False)
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page(request: Request, q: str = "") -> Response:
         k = _whole(request.query_params.get("k"), default_k)
-        found, error, status = answer(q, k)
-        headers = {"Content-Security-Policy": CSP}
+        served, found, error, status = _answer(service, q, k)
         html = render_page(
             title=title,
             query=q,
             answer=found,
             error=error,
             k=k if "k" in request.query_params else None,
-            examples=service.examples,
-            entries=service.manifest.counts.entries if service.manifest else None,
-            snapshot=service.manifest.id if service.manifest else None,
+            examples=served.examples if served else (),
+            entries=served.manifest.counts.entries if served else None,
+            snapshot=served.manifest.id if served else None,
         )
-        return HTMLResponse(html, status, headers=headers)
+        return HTMLResponse(html, status, headers={"Content-Security-Policy": CSP})
 
     @app.get("/results", response_class=HTMLResponse, include_in_schema=False)
     def results(request: Request, q: str = "") -> Response:
-        found, error, status = answer(q, _whole(request.query_params.get("k"), default_k))
-        headers = {"Content-Security-Policy": CSP, "X-Robots-Tag": "noindex"}
-        return HTMLResponse(render_results(found, q, error), status, headers=headers)
+        _, found, error, status = _answer(service, q, _whole(request.query_params.get("k"), default_k))
+        html = render_results(found, q, error)
+        return HTMLResponse(html, status, headers={"Content-Security-Policy": CSP, "X-Robots-Tag": "noindex"})
 
     app.mount("/static", _Immutable(directory=STATIC), name="static")
+
+
+def _answer(service: Service, query: str, k: int) -> tuple[Served | None, Answer | None, str | None, int]:
+    """Return what is served, its answer, or else what is wrong, and the status that says so."""
+    try:
+        with service.lease() as served:
+            try:
+                return served, served.searcher.ask(query, k) if query.strip() else None, None, 200
+            except InputError as error:
+                return served, None, f"Your {error.field} {error.problem}.", 422
+    except NotReadyError:
+        if not query.strip():
+            return None, None, None, 200
+        return None, None, "The index is not open yet. Try again in a moment.", 503
 
 
 def _whole(text: str | None, default: int) -> int:

@@ -12,7 +12,7 @@ from retriever.api.app import create_app
 from retriever.errors import RetrieverError
 from retriever.settings import Settings
 from retriever.snapshot import read_manifest
-from retriever.wiring import open_searcher
+from retriever.wiring import watched_index
 
 # Long enough for an answer under way, short enough that a stop is a stop.
 _GRACE_SECONDS = 5
@@ -34,7 +34,8 @@ def run_server(settings: Settings) -> None:
     read_manifest(settings.index)
     listening = _listen(settings.host, settings.port)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    app = create_app(lambda: open_searcher(settings), title=settings.title, k=settings.k, max_body=settings.max_body)
+    open_next, wanted = watched_index(settings)
+    app = create_app(open_next, wanted=wanted, title=settings.title, k=settings.k, max_body=settings.max_body)
     server = _Server(
         uvicorn.Config(
             app,
