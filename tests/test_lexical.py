@@ -6,10 +6,20 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
-from retriever.lexical import Analyzer, Lexical, TermIndex, is_code, write_lexical
+from retriever.lexical import (
+    Analyzer,
+    Documents,
+    Lexical,
+    LexicalScores,
+    Spelling,
+    TermIndex,
+    is_code,
+    write_lexical,
+)
 from retriever.types import Entry, Paragraph, Source
 
 
@@ -37,17 +47,32 @@ def lexical(tmp_path):
     return write
 
 
+def score(lexical: Lexical, asked: str) -> LexicalScores:
+    """Return what the words of `asked` say of every entry."""
+    found = lexical.look_up(asked)
+    return found.scores(np.arange(found.count))
+
+
 # --- shares -------------------------------------------------------------------------------------------------------
 
 WORDS = st.lists(st.sampled_from(["ship", "pay", "card", "sea", "day", "tax", "absent"]), max_size=6)
 DOCUMENTS = st.lists(st.lists(st.sampled_from(["ship", "pay", "card", "sea", "day", "tax"]), max_size=8), min_size=1)
 
 
-def opened(documents) -> TermIndex:
-    terms, arrays = TermIndex.index(documents)
-    return TermIndex(terms, arrays, len(documents))
+class Opened(TermIndex):
+    """An index of documents, a list of terms each."""
+
+    def __init__(self, documents) -> None:
+        held = Documents()
+        for document in documents:
+            held.add(document)
+        super().__init__(held.columns(), len(documents))
+
+    def shares(self, asked, unknown):
+        return self.share(asked, unknown).at(np.arange(self.count, dtype=np.int32))
 
 
+@settings(deadline=None)  # the first of them loads the engine
 @given(DOCUMENTS, WORDS, st.sampled_from([0.0, 0.5, 1.0]))
 def test_a_share_is_the_bm25_by_the_book_over_the_rarity_of_what_was_asked(documents, asked, unknown):
     count, average = len(documents), sum(map(len, documents)) / len(documents)
@@ -60,31 +85,33 @@ def test_a_share_is_the_bm25_by_the_book_over_the_rarity_of_what_was_asked(docum
         tf = Counter(document)
         found = sum(idf[term] * tf[term] / (tf[term] + norm) for term in {*asked})
         expected.append(found / total if total else 0.0)
-    assert opened(documents).share(asked, unknown).tolist() == pytest.approx(expected, abs=1e-5)
+    assert Opened(documents).shares(asked, unknown).tolist() == pytest.approx(expected, abs=1e-5)
 
 
+@settings(deadline=None)  # the first of them loads the engine
 @given(DOCUMENTS, WORDS)
 def test_a_share_is_between_nothing_and_one(documents, asked):
-    shares = opened(documents).share(asked, 0.5)
+    shares = Opened(documents).shares(asked, 0.5)
     assert ((shares >= 0) & (shares <= 1)).all()
 
 
+@settings(deadline=None)  # the first of them loads the engine
 @given(DOCUMENTS, st.lists(st.sampled_from(["ship", "pay", "card"]), min_size=1, max_size=3))
 def test_words_that_nothing_has_lower_the_share(documents, asked):
-    index = opened(documents)
-    plain, more = index.share(asked, 0.5), index.share([*asked, "absent", "gone"], 0.5)
+    index = Opened(documents)
+    plain, more = index.shares(asked, 0.5), index.shares([*asked, "absent", "gone"], 0.5)
     assert (more[plain > 0] < plain[plain > 0]).all()
 
 
 def test_a_word_asked_twice_counts_once(lexical):
     words = lexical()
-    assert words.score("import import").words.tolist() == words.score("import").words.tolist()
+    assert score(words, "import import").words.tolist() == score(words, "import").words.tolist()
 
 
 def test_every_share_of_real_text_is_between_nothing_and_one(lexical):
     words = lexical()
     for asked in [e.question for e in LINT] + ["unused", "W0611", '"is not used" a.b', "?", "zebra"]:
-        scores = words.score(asked)
+        scores = score(words, asked)
         for shares in (scores.question, scores.words, scores.pairs, scores.exact):
             assert shares.shape == (len(LINT),)
             assert ((shares >= 0) & (shares <= 1)).all()
@@ -92,16 +119,16 @@ def test_every_share_of_real_text_is_between_nothing_and_one(lexical):
 
 @pytest.mark.parametrize("at", range(len(LINT)))
 def test_an_entrys_own_question_has_the_highest_share_of_every_field(lexical, at):
-    scores = lexical().score(LINT[at].question)
+    scores = score(lexical(), LINT[at].question)
     assert [int(np.argmax(shares)) for shares in (scores.question, scores.words, scores.pairs)] == [at] * 3
 
 
 def test_an_alternate_counts_as_the_question_does(lexical):
-    assert lexical().score("Emacs").question.argmax() == 3
+    assert score(lexical(), "Emacs").question.argmax() == 3
 
 
 def test_a_word_of_the_answer_is_none_of_the_question(lexical):
-    scores = lexical().score("protocol")
+    scores = score(lexical(), "protocol")
     assert scores.question.tolist() == [0] * 4
     assert scores.words.argmax() == 3
 
@@ -112,41 +139,73 @@ def test_the_rarity_of_a_word_is_one_where_nothing_has_it_and_falls_with_every_e
     assert 1 > words.rarity("emac") > words.rarity("import") > words.rarity("what") * 0.99 > 0
 
 
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Lexical:
+    """300 entries of few words, some of them codes, some in nearly every entry."""
+    random, folder = np.random.default_rng(5), tmp_path_factory.mktemp("shop")
+    words = np.array(["the", "how", "ship", "pay", "card", "sea", "day", "tax", "E1", "E2", "a.b", "gift", "bag"])
+    common = np.array([30, 20, 5, 5, 4, 3, 2, 2, 1, 1, 1, 1, 1]) / 76
+    texts = [" ".join(random.choice(words, random.integers(1, 9), p=common)) for _ in range(600)]
+    write_lexical([entry(q, a) for q, a in zip(texts[::2], texts[1::2], strict=True)], "en", (), folder)
+    return Lexical(folder, "en", 300)
+
+
+ASKED = ["the", "how", "ship", "pay", "card", "sea", "E1", "a.b", "gift", "zebra", '"the sea"', '"pay the tax"', "bag"]
+
+
+@settings(deadline=None)  # the first of them loads the engine
+@given(st.lists(st.sampled_from(ASKED), max_size=7).map(" ".join), st.integers(1, 40), st.integers(0, 9) | st.none())
+def test_the_best_by_words_are_those_that_weighing_every_entry_finds(shop, asked, count, seed):
+    allowed = np.ones(300, np.bool_) if seed is None else np.random.default_rng(seed).random(300) < seed / 9
+    scores = score(shop, asked)
+    total = np.where(allowed, scores.words + scores.pairs + scores.exact, 0)
+    expected = [at for at in np.argsort(-total, kind="stable")[:count].tolist() if total[at] > 0]
+    assert shop.look_up(asked).best(count, None if seed is None else allowed).tolist() == expected
+
+
+@pytest.mark.parametrize("asked", ["how the ship", "E1 the", '"the sea" how'])
+def test_scores_are_the_same_whichever_entries_are_weighed(shop, asked):
+    some = np.array([299, 0, 17, 4])
+    found, everything = shop.look_up(asked).scores(some), score(shop, asked)
+    for name in ("question", "words", "pairs", "exact"):
+        assert getattr(found, name).tolist() == getattr(everything, name)[some].tolist()
+
+
 # --- exactly ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("asked", ["W0611", "w0611", "what does W0611 mean?", "a.b", "LIB/CORE", "is it in lib/core?"])
 def test_a_code_is_found_in_the_entry_that_has_it_and_in_no_other(lexical, asked):
-    assert lexical().score(asked).exact.tolist() == [1, 0, 0, 0]
+    assert score(lexical(), asked).exact.tolist() == [1, 0, 0, 0]
 
 
 def test_a_code_that_is_nearly_the_same_is_another(lexical):
-    assert lexical().score("W0613").exact.tolist() == [0] * 4
-    assert lexical().score("a.bc").exact.tolist() == [0] * 4
+    assert score(lexical(), "W0613").exact.tolist() == [0] * 4
+    assert score(lexical(), "a.bc").exact.tolist() == [0] * 4
 
 
 def test_a_hyphened_name_weighs_more_whole_than_its_words_apart(lexical):
-    whole = lexical().score("unused-import").words
-    apart = lexical().score("unused import").words
+    whole = score(lexical(), "unused-import").words
+    apart = score(lexical(), "unused import").words
     assert whole.argmax() == apart.argmax() == 0
     assert whole[0] / whole[1] > apart[0] / apart[1]
 
 
 @pytest.mark.parametrize("quotes", ['"{}"', "`{}`", "“{}”", "'{}'", "what does '{}' say?"])
 def test_a_quoted_phrase_is_found_as_it_stands(lexical, quotes):
-    assert lexical().score(quotes.format("import that is not used")).exact.tolist() == [1, 0, 0, 0]
+    assert score(lexical(), quotes.format("import that is not used")).exact.tolist() == [1, 0, 0, 0]
 
 
 def test_the_same_words_in_another_order_are_not_the_phrase(lexical):
-    assert lexical().score('"used is import not that"').exact.tolist() == [0] * 4
+    assert score(lexical(), '"used is import not that"').exact.tolist() == [0] * 4
 
 
 def test_an_apostrophe_quotes_nothing(lexical):
-    assert lexical().score("isn't that import's use").exact.tolist() == [0] * 4
+    assert score(lexical(), "isn't that import's use").exact.tolist() == [0] * 4
 
 
 def test_of_two_codes_the_entry_with_one_has_part(lexical):
-    exact = lexical().score("W0611 or W0612").exact
+    exact = score(lexical(), "W0611 or W0612").exact
     assert exact[:2].tolist() == pytest.approx([0.5, 0.5])
 
 
@@ -221,6 +280,23 @@ def test_only_words_are_corrected(lint, text):
     assert without[0] == without[1]
 
 
+LETTERS = st.text("abcd", min_size=4, max_size=10)
+
+
+@settings(deadline=None)  # the first of them loads the engine
+@given(st.lists(LETTERS, min_size=1, max_size=30), LETTERS)
+def test_the_nearest_word_is_the_one_that_comparing_every_word_finds(corpus_words, typed):
+    counts = Counter(corpus_words)
+    speller = Spelling(Spelling.index(counts, (), Analyzer("xx")), Analyzer("xx"))
+    most = 1 if len(typed) < 8 else 2
+    slips = {word: OSA.distance(typed, word) for word in counts}
+    near = [
+        (n, w[0] != typed[0], -counts[w], w) for w, n in slips.items() if n == 1 or (n <= most and w[0] == typed[0])
+    ]
+    expected = min(near)[-1] if near and typed not in counts else typed
+    assert speller.correct(typed) == expected
+
+
 # --- languages, and nothing ---------------------------------------------------------------------------------------
 
 
@@ -242,19 +318,19 @@ def test_words_are_stemmed_by_their_language(lang, one, other, same):
 
 def test_a_german_corpus_is_found_by_another_form_of_its_words(lexical):
     own = entry("Was kosten Versicherungen?", "Fast nichts."), entry("Wann wird geliefert?", "Morgen.")
-    assert lexical(*own, lang="de").score("die Versicherung").words.argmax() == 0
+    assert score(lexical(*own, lang="de"), "die Versicherung").words.argmax() == 0
 
 
 @pytest.mark.parametrize("entries", [[entry("?")], [entry("?"), entry("", "!")], [entry("Why?"), entry("?", "-")]])
 def test_entries_without_words_are_no_trouble(lexical, entries):
     words = lexical(*entries)
-    scores = words.score("why 'oh why' W0611")
+    scores = score(words, "why 'oh why' W0611")
     assert scores.words[-1] == scores.question[-1] == scores.pairs[-1] == scores.exact[-1] == 0
     assert words.correct("why") == "why"
 
 
 def test_a_question_without_words_has_no_share_of_anything(lexical):
-    scores = lexical().score("?! …")
+    scores = score(lexical(), "?! …")
     assert not any(shares.any() for shares in (scores.question, scores.words, scores.pairs, scores.exact))
 
 
@@ -263,5 +339,5 @@ def test_what_is_written_twice_is_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         write_lexical(LINT, "en", {"some", "words", "known"}, tmp_path / name)
-        written.append((tmp_path / name / "lexical.json").read_bytes())
+        written.append((tmp_path / name / "lexical.bin").read_bytes())
     assert written[0] == written[1]

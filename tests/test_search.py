@@ -59,7 +59,7 @@ def many(tmp_path_factory):
     def weigh(question: str) -> list[tuple]:
         """Return every entry with the score that it should be ordered by."""
         query = encoder.encode([question], "query")[0]
-        shares = lexical.score(question)
+        shares = lexical.look_up(question).scores(np.arange(len(entries)))
         weighed = []
         for at, entry in enumerate(entries):
             cosines = (vectors[at] @ query).tolist()

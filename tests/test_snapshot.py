@@ -26,7 +26,7 @@ from retriever.readers import read_corpus
 from retriever.snapshot import FORMAT, build_lock, current_id, open_snapshot, publish, read_manifest, snapshot_ids
 from retriever.types import Counts
 
-FILES = ["entries.jsonl", "entries.npy", "facets.json", "lexical.json", "lexical.npz", "manifest.json"]
+FILES = ["entries.jsonl", "entries.npy", "facets.json", "lexical.bin", "manifest.json"]
 FILES += ["passages.npy", "vectors.faiss"]
 
 
@@ -200,7 +200,10 @@ def test_a_manifest_with_a_key_renamed_is_refused(folder, index, key):
     assert refusal(index).file.endswith("manifest.json")
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b"\xff\xfe", b'{"format": 2}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"null", b"[]", b"{}", b"\xff\xfe", b'{"format": %d}' % FORMAT, b"[" * 100_000],
+)
 def test_a_manifest_that_is_none_is_refused(folder, index, content):
     overwrite(folder / "manifest.json", content)
     assert refusal(index).file.endswith("manifest.json")
@@ -212,7 +215,7 @@ def test_another_format_is_refused_with_both_numbers(folder, index, number):
     error = refusal(index)
     assert isinstance(error, FormatMismatch)
     assert repr(number) in str(error)
-    assert "reads format 2" in str(error)
+    assert f"reads format {FORMAT}" in str(error)
 
 
 @pytest.mark.parametrize(

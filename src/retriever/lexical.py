@@ -7,24 +7,26 @@ question, so that shares of two questions compare.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
-from retriever.types import Entry, Rows
+from retriever.arrays import open_arrays, write_arrays
+from retriever.types import Entry, Mask, Rows
 
 Scores = NDArray[np.float32]
+Keys = NDArray[np.uint64]
 
 # BM25's usual values: k1 0.9 to 1.6 and b 0.4 to 0.9 moved nDCG@10 by under 0.001 on public FAQ sets.
 _K1, _B = 1.2, 0.75
@@ -35,6 +37,7 @@ _UNKNOWN_WORD, _UNKNOWN_PAIR = 0.5, 1.0
 
 _CHUNK = re.compile(r"\w+(?:[_.\-/:@+#]+\w+)*")
 _PART = re.compile(r"[^\W_]+")
+_JOINED = re.compile(r"_|\w[.\-/:@+#]+\w")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _QUOTED = re.compile(r"\"([^\"]+)\"|`([^`]+)`|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)")
 _CAMEL = re.compile(r"[a-z][A-Z]")
@@ -55,20 +58,28 @@ def is_code(chunk: str) -> bool:
     return mixed or bool(_JOINERS & set(chunk)) or ("." in chunk and letters) or bool(_CAMEL.search(chunk))
 
 
+def _stemmer(name: str) -> tuple[Callable[[str], str], Callable[[list[str]], list[str]]]:
+    stemmer = Stemmer.Stemmer(name)
+    return stemmer.stemWord, stemmer.stemWords
+
+
 class Analyzer:
     """Text to terms in one language: stemmed words, and chunks such as `unused-import` once more as they stand."""
 
     def __init__(self, lang: str) -> None:
         name = _STEMMERS.get(lang.lower().partition("-")[0])
-        self.stem = Stemmer.Stemmer(name).stemWord if name else str
+        self.stem, self._stems = _stemmer(name) if name else (str, list)
 
     def words(self, text: str) -> list[str]:
         """Return the stems of the words of `text`, in order."""
-        return [self.stem(word) for word in _PART.findall(text.lower())]
+        return self._stems(_PART.findall(text.lower()))
 
     def terms(self, text: str) -> list[str]:
         """Return its words, and its compound chunks whole."""
-        return self.words(text) + ["=" + c for c in _CHUNK.findall(text.lower()) if _PART.fullmatch(c) is None]
+        words, lower = self.words(text), text.lower()
+        if _JOINED.search(lower) is None:
+            return words
+        return words + ["=" + c for c in _CHUNK.findall(lower) if _PART.fullmatch(c) is None]
 
     def term(self, word: str) -> str:
         """Return the term of one word, or of one compound chunk whole."""
@@ -85,62 +96,132 @@ class Analyzer:
         return list(dict.fromkeys(map(self.term, codes)))
 
 
+def _key(term: str) -> int:
+    """Return 64 bits that stand for a term. Of five million terms two share theirs once in a million indexes."""
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _keys(terms: Iterable[str], count: int) -> Keys:
+    return np.fromiter(map(_key, terms), np.uint64, count)
+
+
+def _find(keys: Keys, key: int) -> int | None:
+    """Return where `key` stands among sorted `keys`, None if nowhere."""
+    wanted = np.uint64(key)
+    at = int(np.searchsorted(keys, wanted))
+    return at if at < len(keys) and keys[at] == wanted else None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A term: the entries that hold it, ascending, its score in each, and the highest of those."""
+
+    entries: NDArray[np.int32]
+    values: Scores
+    most: float
+
+    def at(self, ordinals: NDArray[np.int32]) -> Scores:
+        """Return the term's score in each of `ordinals`, 0 where they do not hold it."""
+        if not len(self.entries):
+            return np.zeros(len(ordinals), np.float32)
+        place = np.minimum(np.searchsorted(self.entries, ordinals), len(self.entries) - 1)
+        found: Scores = np.where(self.entries[place] == ordinals, self.values[place], np.float32(0))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The columns of a question's terms in one field, and what an entry holding all at full weight would get."""
+
+    columns: tuple[Column, ...]
+    total: float
+
+    def at(self, ordinals: NDArray[np.int32]) -> Scores:
+        """Return the share of each of `ordinals`."""
+        scores = np.zeros(len(ordinals), np.float32)
+        for column in self.columns:
+            scores += column.at(ordinals)
+        return scores / np.float32(self.total) if self.total else scores
+
+
 class TermIndex:
     """The BM25 of every term in every entry, read by term."""
 
-    def __init__(self, terms: Sequence[str], arrays: Mapping[str, NDArray[Any]], count: int) -> None:
-        self._columns = {term: at for at, term in enumerate(terms)}
-        self._data, self._entries, self._starts = (arrays[name] for name in ("data", "entries", "starts"))
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], count: int) -> None:
+        self._keys, self._places, self._starts = (arrays[name] for name in ("keys", "places", "starts"))
+        self._entries, self._values, self._most = (arrays[name] for name in ("entries", "values", "most"))
         self.count = count
-        held = np.diff(self._starts)
-        self._idf = np.log(1 + (count - held + 0.5) / (held + 0.5))
         self.unknown = float(np.log(1 + (count + 0.5) / 0.5))
 
-    @staticmethod
-    def index(documents: Sequence[Sequence[str]]) -> tuple[list[str], dict[str, NDArray[Any]]]:
-        """Return the terms of `documents`, one an entry, and the arrays that the class reads."""
-        if not any(documents):
-            empty: dict[str, NDArray[Any]] = {
-                "data": np.zeros(0, np.float32),
-                "entries": np.zeros(0, np.int32),
-                "starts": np.zeros(1, np.int64),
-            }
-            return [], empty
+    def column(self, term: str) -> Column:
+        """Return the entries that hold a term, and its BM25 in each."""
+        found = _find(self._keys, _key(term))
+        if found is None:
+            return Column(self._entries[:0], self._values[:0], 0.0)
+        at = int(self._places[found])
+        span = slice(int(self._starts[at]), int(self._starts[at + 1]))
+        return Column(self._entries[span], self._values[span], float(self._most[at]))
+
+    def idf(self, held: int) -> float:
+        """Return the rarity of a term that `held` entries have; one that none has is rarest."""
+        return float(np.log(1 + (self.count - held + 0.5) / (held + 0.5))) if held else self.unknown
+
+    def share(self, terms: Iterable[str], unknown: float) -> Share:
+        """Return the columns of `terms`. One that no entry has counts `unknown` of its rarity in the divisor."""
+        columns = [self.column(term) for term in dict.fromkeys(terms)]
+        total = sum(self.idf(len(c.entries)) if len(c.entries) else unknown * self.unknown for c in columns)
+        return Share(tuple(column for column in columns if len(column.entries)), total)
+
+
+class Documents:
+    """The terms of entries in one field, each as a number in the order of first appearance: 4 bytes a term."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._ids, self._ends = array("i"), array("q", [0])
+
+    def add(self, terms: Iterable[str]) -> None:
+        """Add an entry."""
+        numbers = self._numbers
+        self._ids.extend([numbers.setdefault(term, len(numbers)) for term in terms])
+        self._ends.append(len(self._ids))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, at: int) -> Sequence[int]:
+        if at >= len(self):
+            raise IndexError(at)
+        return self._ids[self._ends[at] : self._ends[at + 1]]
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that TermIndex reads."""
+        count = len(self._numbers)
+        keys = _keys(self._numbers, count)
+        places = np.argsort(keys).astype(np.int32)
+        scores = self._bm25() if count else _NOTHING
+        starts = np.asarray(scores["indptr"], np.int64)[: count + 1]
+        values = np.asarray(scores["data"], np.float32)
+        most = np.maximum.reduceat(values, starts[:-1]) if count else values
+        entries = np.asarray(scores["indices"], np.int32)
+        of_terms: dict[str, NDArray[Any]] = {"keys": keys[places], "places": places, "starts": starts, "most": most}
+        return of_terms | {"entries": entries, "values": values}
+
+    def _bm25(self) -> Mapping[str, Any]:
         import bm25s
 
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
         engine = bm25s.BM25(method="lucene", k1=_K1, b=_B)
-        engine.index([list(document) for document in documents], show_progress=False)
-        terms = sorted(engine.vocab_dict, key=engine.vocab_dict.__getitem__)
-        scores = engine.scores
-        # The engine adds an empty term of its own at the end, where a document may be empty.
-        terms = terms[: len(scores["indptr"]) - 1]
-        return terms, {"data": scores["data"], "entries": scores["indices"], "starts": scores["indptr"]}
+        found: Mapping[str, Any] = engine.build_index_from_ids(range(len(self._numbers)), self, show_progress=False)
+        return found
 
-    def idf(self, term: str) -> float:
-        """Return the rarity of a term; one that no entry has is rarest."""
-        at = self._columns.get(term)
-        return self.unknown if at is None else float(self._idf[at])
 
-    def column(self, term: str) -> tuple[Rows, Scores]:
-        """Return the entries that hold a term, and its BM25 in each."""
-        at = self._columns.get(term)
-        span = slice(0, 0) if at is None else slice(self._starts[at], self._starts[at + 1])
-        return self._entries[span], self._data[span]
-
-    def share(self, terms: Iterable[str], unknown: float) -> Scores:
-        """Return every entry's BM25 for the terms, divided by the sum of their IDF, shape (entries,)."""
-        scores, total = np.zeros(self.count, np.float32), 0.0
-        for term in dict.fromkeys(terms):
-            entries, values = self.column(term)
-            scores[entries] += values
-            total += self.idf(term) if len(entries) else unknown * self.unknown
-        return scores / np.float32(total) if total else scores
+_NOTHING: Mapping[str, Any] = {"indptr": [0], "data": [], "indices": []}
 
 
 @dataclass(frozen=True, slots=True)
 class LexicalScores:
-    """What words say of every entry, each 0 to 1, shape (entries,).
+    """What words say of some entries, each 0 to 1, shape (entries,).
 
     `question`: the share of the question's words in the entry's questions; `words`: in the whole entry; `pairs`: of its
     pairs of words; `exact`: of its codes and quoted phrases, as they stand.
@@ -152,85 +233,124 @@ class LexicalScores:
     exact: Scores
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's terms, looked up among those of `count` entries."""
+
+    question: Share
+    words: Share
+    pairs: Share
+    exact: Share
+    count: int
+
+    def scores(self, ordinals: Rows) -> LexicalScores:
+        """Return what the question's words say of the entries `ordinals`."""
+        at = ordinals.astype(np.int32)  # of the columns' own type, or each would be copied to search it
+        return LexicalScores(self.question.at(at), self.words.at(at), self.pairs.at(at), self.exact.at(at))
+
+    def best(self, count: int, allowed: Mask | None = None) -> Rows:
+        """Return the entries that share most of the words, pairs and codes, best first: at most `count`, and exactly.
+
+        Terms are added up from the rarest on. Once those left cannot lift an entry that has none of the rare ones among
+        the best, only entries seen so far are weighed: the long columns of common words are then never walked.
+        """
+        columns = [(c, s.total or 1.0) for s in (self.words, self.pairs, self.exact) for c in s.columns]
+        columns.sort(key=lambda column: len(column[0].entries))
+        left = sum(column.most / total for column, total in columns)
+        sums, seen, least = np.zeros(self.count, np.float32), np.zeros(0, np.int32), 0.0
+        for column, total in columns:
+            entries, values = column.entries, column.values
+            if allowed is not None:
+                kept = allowed[entries]
+                entries, values = entries[kept], values[kept]
+            seen = np.concatenate([seen, entries[sums[entries] == 0]])
+            sums[entries] += values / np.float32(total)
+            left -= column.most / total
+            if len(seen) >= count:
+                least = float(np.partition(sums[seen], -count)[-count]) - _ROUNDING
+                if left < least:
+                    break
+        worth = np.sort(seen[sums[seen] + left >= least])
+        found = self.scores(worth.astype(np.int64))
+        total_of = found.words + found.pairs + found.exact
+        return worth[np.argsort(-total_of, kind="stable")[:count]].astype(np.int64)
+
+
+# Far above what sums of a few dozen float32 differ by when they are added in another order.
+_ROUNDING = 1e-4
 _FIELDS = ("question", "words", "pairs")
+FILE = "lexical.bin"
 
 
-def write_lexical(entries: Sequence[Entry], lang: str, known: Iterable[str], folder: Path) -> None:
+def write_lexical(entries: Iterable[Entry], lang: str, known: Iterable[str], folder: Path) -> None:
     """Write the lexical index of `entries`, whose ordinals are its rows. `known` are words that are no misspellings."""
     analyzer = Analyzer(lang)
-    questions = [" \n ".join((entry.question, *entry.alternates)) for entry in entries]
-    answers = ["\n".join(paragraph.text for paragraph in entry.answer) for entry in entries]
-    both = list(zip(questions, answers, strict=True))
-    documents = {
-        "question": [analyzer.terms(q) for q in questions],
-        "words": [analyzer.terms(q) * _QUESTION_TIMES + analyzer.terms(a) for q, a in both],
-        "pairs": [analyzer.pairs(q) * _QUESTION_TIMES + analyzer.pairs(a) for q, a in both],
-    }
-    counts = Counter(word for q, a in both for word in set(_WORD.findall(f"{q} {a}".lower())))
-    terms: dict[str, list[str]] = {}
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in _FIELDS:
-        terms[name], found = TermIndex.index(documents[name])
-        arrays |= {f"{name}.{key}": array for key, array in found.items()}
-    vocabulary = {"terms": terms, "counts": counts, "known": sorted(known)}
-    (folder / "lexical.json").write_bytes(msgspec.json.encode(vocabulary))
-    np.savez(folder / "lexical.npz", **arrays)  # type: ignore[arg-type]  # its stub takes an array for a flag
-
-
-class _Vocabulary(msgspec.Struct):
-    terms: dict[str, list[str]]
-    counts: dict[str, int]
-    known: list[str]
+    question, words, pairs = fields = Documents(), Documents(), Documents()
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        asked = " \n ".join((entry.question, *entry.alternates))
+        answer = "\n".join(paragraph.text for paragraph in entry.answer)
+        terms = analyzer.terms(asked)
+        question.add(terms)
+        words.add(terms * _QUESTION_TIMES + analyzer.terms(answer))
+        pairs.add(analyzer.pairs(asked) * _QUESTION_TIMES + analyzer.pairs(answer))
+        counts.update(set(_WORD.findall(f"{asked} {answer}".lower())))
+    parts = {name: documents.columns() for name, documents in zip(_FIELDS, fields, strict=True)}
+    parts["spelling"] = Spelling.index(counts, known, analyzer)
+    write_arrays({f"{name}.{key}": part[key] for name, part in parts.items() for key in part}, folder / FILE)
 
 
 class Lexical:
     """An open lexical index of `count` entries."""
 
     def __init__(self, folder: Path, lang: str, count: int) -> None:
-        vocabulary = msgspec.json.decode((folder / "lexical.json").read_bytes(), type=_Vocabulary)
-        with np.load(folder / "lexical.npz", allow_pickle=False) as arrays:
-            parts = {name: {key: arrays[f"{name}.{key}"] for key in ("data", "entries", "starts")} for name in _FIELDS}
+        parts: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
+        for name, held in open_arrays(folder / FILE).items():
+            field, _, key = name.partition(".")
+            parts[field][key] = held
         self.analyzer = Analyzer(lang)
-        self._question, self._words, self._pairs = (
-            TermIndex(vocabulary.terms[name], parts[name], count) for name in _FIELDS
-        )
-        self._spelling = Spelling(vocabulary.counts, vocabulary.known, self.analyzer)
+        self._question, self._words, self._pairs = (TermIndex(parts[name], count) for name in _FIELDS)
+        self._spelling = Spelling(parts["spelling"], self.analyzer)
 
     def correct(self, query: str) -> str:
         """Return the question with its misspelt words put right."""
         return self._spelling.correct(query)
 
-    def score(self, query: str) -> LexicalScores:
-        """Return what the question's words say of every entry."""
+    def look_up(self, query: str) -> Asked:
+        """Return the question's terms, ready to weigh entries by."""
         terms = self.analyzer.terms(query)
-        return LexicalScores(
+        return Asked(
             self._question.share(terms, _UNKNOWN_WORD),
             self._words.share(terms, _UNKNOWN_WORD),
             self._pairs.share(self.analyzer.pairs(query), _UNKNOWN_PAIR),
             self._exact(query),
+            self._words.count,
         )
 
     def rarity(self, term: str) -> float:
         """Return how rare a term is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
-        return self._words.idf(term) / self._words.unknown
+        return self._words.idf(len(self._words.column(term).entries)) / self._words.unknown
 
-    def _exact(self, query: str) -> Scores:
-        """Return how much of the question's codes and quoted phrases each entry holds as they stand."""
-        codes = [self._words.column(code)[0] for code in self.analyzer.codes(query)]
+    def _exact(self, query: str) -> Share:
+        """Return a column for each of the question's codes and quoted phrases, of the entries that hold it as it is."""
+        codes = [self._words.column(code).entries for code in self.analyzer.codes(query)]
         quoted = ["".join(groups) for groups in _QUOTED.findall(query)]
         phrases = [self._holding_all(pairs) for text in quoted if (pairs := self.analyzer.pairs(text))]
-        found = [(rows, self._rarity_of(len(rows))) for rows in (*codes, *phrases) if len(rows)]
-        scores = np.zeros(self._words.count, np.float32)
+        found = [(entries, self._rarity_of(len(entries))) for entries in (*codes, *phrases) if len(entries)]
         total = sum(rarity for _, rarity in found)
-        for rows, rarity in found:
-            scores[rows] += rarity * rarity / total
-        return scores
+        weights = [rarity * rarity / total for _, rarity in found]
+        columns = [
+            Column(entries, np.full(len(entries), weight, np.float32), weight)
+            for (entries, _), weight in zip(found, weights, strict=True)
+        ]
+        return Share(tuple(columns), 1.0)
 
-    def _holding_all(self, pairs: Sequence[str]) -> Rows:
-        rows = self._pairs.column(pairs[0])[0]
-        for pair in pairs[1:]:
-            rows = np.intersect1d(rows, self._pairs.column(pair)[0])
-        return rows
+    def _holding_all(self, pairs: Sequence[str]) -> NDArray[np.int32]:
+        rarest, *others = sorted((self._pairs.column(pair) for pair in pairs), key=lambda column: len(column.entries))
+        entries = rarest.entries
+        for column in others:
+            entries = entries[column.at(entries) > 0]
+        return entries
 
     def _rarity_of(self, held: int) -> float:
         """Return the rarity of what `held` entries have: 1 for a single entry, near 0 for most of them."""
@@ -241,23 +361,34 @@ class Lexical:
 class Spelling:
     """Corrects words that neither the corpus nor the language knows to the corpus's own nearest word.
 
-    Never a code, a number, a quotation, or a word that the corpus has.
+    Never a code, a number, a quotation, or a word that the corpus has. The corpus's words stand in *shelves*, one for a
+    first letter and a length, so that only words that may be near are compared.
     """
 
     _SHORTEST, _LONG = 4, 8
 
-    def __init__(self, counts: Mapping[str, int], known: Sequence[str], analyzer: Analyzer) -> None:
-        self._counts = counts
-        self._known = known
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], analyzer: Analyzer) -> None:
+        self._stems, self._keys, self._counts = (arrays[name] for name in ("stems", "keys", "counts"))
+        self._shelves, self._starts, self._text = (arrays[name] for name in ("shelves", "starts", "text"))
+        self._firsts = sorted({chr(shelf >> _LENGTH_BITS) for shelf in self._shelves.tolist()})
         self._stem = analyzer.stem
 
-    @cached_property
-    def _stems(self) -> frozenset[str]:
-        return frozenset(self._stem(word) for word in (*self._counts, *self._known))
-
-    @cached_property
-    def _targets(self) -> list[str]:
-        return [word for word in self._counts if word.isalpha() and len(word) >= self._SHORTEST]
+    @classmethod
+    def index(cls, counts: Mapping[str, int], known: Iterable[str], analyzer: Analyzer) -> dict[str, NDArray[Any]]:
+        """Return the arrays that the class reads: of `counts`, in how many entries each word is, and `known` words."""
+        stems = {analyzer.stem(word) for word in (*counts, *known)}
+        targets = sorted((w for w in counts if w.isalpha() and len(w) >= cls._SHORTEST), key=lambda w: (_shelf(w), w))
+        shelves = {shelf: "\n".join(words).encode() for shelf, words in groupby(targets, _shelf)}
+        keys = _keys(targets, len(targets))
+        order = np.argsort(keys)
+        return {
+            "stems": np.sort(_keys(stems, len(stems))),
+            "keys": keys[order],
+            "counts": np.array([counts[word] for word in targets], np.int64)[order],
+            "shelves": np.array(list(shelves), np.int64),
+            "starts": np.cumsum([0, *map(len, shelves.values())], dtype=np.int64),
+            "text": np.frombuffer(b"".join(shelves.values()), np.uint8),
+        }
 
     def correct(self, query: str) -> str:
         """Return the question with its misspelt words put right."""
@@ -273,7 +404,7 @@ class Spelling:
     def _word(self, word: str) -> str:
         lower = word.lower()
         plain = len(lower) >= self._SHORTEST and lower.isalpha() and word in (lower, lower.capitalize())
-        if not plain or lower in self._counts or self._stem(lower) in self._stems:
+        if not plain or _find(self._stems, _key(self._stem(lower))) is not None:
             return word
         return self._nearest(lower) or word
 
@@ -283,10 +414,34 @@ class Spelling:
         from rapidfuzz.distance import OSA
 
         most = 1 if len(word) < self._LONG else 2
-        near = process.extract(word, self._targets, scorer=OSA.distance, score_cutoff=most, limit=20)
-        fit = [
-            (slips, found[0] != word[0], -self._counts[found], found)
-            for found, slips, _ in near
-            if found[0] == word[0] or slips == 1
+        near = [
+            (int(slips), False, found)
+            for length in range(len(word) - most, len(word) + most + 1)
+            for found, slips, _ in process.extract(
+                word, self._on_shelf(word[0], length), scorer=OSA.distance, score_cutoff=most, limit=None
+            )
         ]
+        others = {first + rest for first in self._firsts for rest in (word, word[1:])}
+        others |= {word[1:], word[1] + word[0] + word[2:]}
+        near += [(1, True, other) for other in others if other[0] != word[0]]
+        fit = [(slips, begins, -count, found) for slips, begins, found in near if (count := self._count(found))]
         return min(fit)[-1] if fit else None
+
+    def _on_shelf(self, first: str, length: int) -> list[str]:
+        shelf = ord(first) << _LENGTH_BITS | length
+        at = int(np.searchsorted(self._shelves, shelf))
+        if at == len(self._shelves) or self._shelves[at] != shelf:
+            return []
+        return self._text[self._starts[at] : self._starts[at + 1]].tobytes().decode().split("\n")
+
+    def _count(self, word: str) -> int:
+        """Return in how many entries a word is that another may be corrected to; 0 if it is none."""
+        at = _find(self._keys, _key(word))
+        return 0 if at is None else int(self._counts[at])
+
+
+_LENGTH_BITS = 32
+
+
+def _shelf(word: str) -> int:
+    return ord(word[0]) << _LENGTH_BITS | len(word)

@@ -15,7 +15,7 @@ from retriever.confidence import CAP, Evidence, confidence_of, level_of
 from retriever.defaults import DEFAULT_K, DEFAULT_MESSAGE, DEFAULT_MIN_CONFIDENCE, MAX_K, MAX_QUESTION
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
-from retriever.lexical import LexicalScores, is_code
+from retriever.lexical import Asked, is_code
 from retriever.ranking import best_by_kind, contributions, dense_evidence, fuse, order, spans_of
 from retriever.show import show_hit
 from retriever.snapshot import KINDS, Snapshot, open_snapshot
@@ -175,8 +175,8 @@ class Searcher:
 
     def _rank(self, query: str, vector: Vectors, allowed: Mask) -> Ranked:
         snapshot = self._snapshot
-        words = snapshot.lexical.score(query)
-        ordinals = self._candidates(vector, words, allowed)
+        asked = snapshot.lexical.look_up(query)
+        ordinals = self._candidates(vector, asked, allowed)
         if not len(ordinals):
             none = np.zeros(0, np.float32)
             return Ranked(ordinals, none, {}, ordinals, none, ordinals, ordinals)
@@ -184,15 +184,16 @@ class Searcher:
         cosines = snapshot.vectors.get(rows) @ vector
         best = best_by_kind(cosines, snapshot.kinds[rows], begin, KINDS)
         evidence = dense_evidence(best, self.manifest.calibration.floor)
-        evidence |= {"words_question": words.question[ordinals], "words": words.words[ordinals]}
-        evidence |= {"pairs": words.pairs[ordinals], "exact": words.exact[ordinals]}
+        words = asked.scores(ordinals)
+        evidence |= {"words_question": words.question, "words": words.words}
+        evidence |= {"pairs": words.pairs, "exact": words.exact}
         parts = contributions(evidence)
         scores = fuse(parts)
         place = order(scores, ordinals)
         parts = {name: part[place] for name, part in parts.items()}
         return Ranked(ordinals[place], scores[place], parts, rows, cosines, begin, place)
 
-    def _candidates(self, vector: Vectors, words: LexicalScores, allowed: Mask) -> Rows:
+    def _candidates(self, vector: Vectors, asked: Asked, allowed: Mask) -> Rows:
         """Return the ordinals of the entries worth weighing: the nearest, and those that share most words."""
         snapshot = self._snapshot
         permitted = int(np.count_nonzero(allowed))
@@ -206,9 +207,8 @@ class Searcher:
             if len(nearest) >= wanted or count >= most:
                 break
             count = min(count * 4, most)
-        lexical = np.where(allowed, words.words + words.pairs + words.exact, 0)
-        by_words = np.argsort(-lexical, kind="stable")[:_BY_WORDS]
-        return np.union1d(nearest, by_words[lexical[by_words] > 0])
+        by_words = asked.best(_BY_WORDS, None if permitted == len(allowed) else allowed)
+        return np.union1d(nearest, by_words)
 
     # --- deciding -------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@
         passages.npy         a row each: its entry, kind, paragraph, start and end
         facets.json          tag, file, lang and kind → the entries that carry it
         vectors.faiss        a unit vector a row
-        lexical.json, .npz   the words of entries, by ordinal
+        lexical.bin          the words of entries, by ordinal
         encoder.*            the exported encoder, so that the snapshot can be served without the model
         manifest.json        written last: what all this is, and the sha256 of each file
       .building-*            a build that has not finished, swept by the next
@@ -56,7 +56,7 @@ from retriever.types import (
 )
 from retriever.vectors import open_vectors
 
-FORMAT = 2
+FORMAT = 3
 KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer", "sentence", "entry")
 PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start", "<u4"), ("end", "<u4")])
 LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
