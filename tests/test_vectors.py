@@ -66,5 +66,14 @@ def test_get_returns_the_vectors_as_they_were_written(written):
     assert np.array_equal(written[1].get(rows), written[0][rows])
 
 
+def test_rows_compare_as_a_search_scores_them(written):
+    found = written[1].search(written[0][3], 300)
+    assert np.array_equal(written[1].compare(written[0][3], found.rows), found.scores)
+
+
+def test_no_rows_compare_to_nothing(written):
+    assert written[1].compare(written[0][3], np.zeros(0, np.int64)).shape == (0,)
+
+
 def test_the_length_is_the_number_of_rows(written):
     assert len(written[1]) == 300

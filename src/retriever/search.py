@@ -181,7 +181,7 @@ class Searcher:
             none = np.zeros(0, np.float32)
             return Ranked(ordinals, none, {}, ordinals, none, ordinals, ordinals)
         rows, begin = spans_of(snapshot.starts, ordinals)
-        cosines = snapshot.vectors.get(rows) @ vector
+        cosines = snapshot.vectors.compare(vector, rows)
         best = best_by_kind(cosines, snapshot.kinds[rows], begin, KINDS)
         evidence = dense_evidence(best, self.manifest.calibration.floor)
         words = asked.scores(ordinals)

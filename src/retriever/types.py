@@ -225,6 +225,10 @@ class VectorStore(Protocol):
         """Return the vectors of `rows`, shape (len(rows), dimension)."""
         ...
 
+    def compare(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """Return the inner product of one query of shape (dimension,) with each of `rows`, as `search` scores them."""
+        ...
+
 
 # --- a search -----------------------------------------------------------------------------------------------------
 
