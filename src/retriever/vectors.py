@@ -55,10 +55,10 @@ class FlatStore:
         faiss.omp_set_num_threads(_THREADS)
         query, rows = np.ascontiguousarray(query, np.float32), np.ascontiguousarray(rows, np.int64)
         scores = np.empty(len(rows), np.float32)
-        faiss.fvec_inner_products_by_idx(
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
             faiss.swig_ptr(scores),
             faiss.swig_ptr(query),
-            self._index.get_xb(),
+            self._index.get_xb(),  # type: ignore[attr-defined]
             faiss.swig_ptr(rows),
             self._index.d,
             1,
