@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hashing import SPEC, HashingEncoder
-from retriever.cache import VectorCache
+from retriever.cache import KeptBytes, VectorCache
 
 TEXTS = ["one", "two", "three"]
 VECTORS = HashingEncoder().encode(TEXTS, "passage")
@@ -104,3 +104,45 @@ def test_a_cache_many_times_what_is_used_keeps_only_that(tmp_path):
         cache.put(texts, np.tile(np.array([1, 0, 0, 0], np.float32), (len(texts), 1)))
         cache.keep_only(["text 7", "text 8"])
     assert set(known(path, spec, texts)) == {"text 7", "text 8"}
+
+
+@pytest.fixture
+def readings(tmp_path):
+    """A file that holds one thing."""
+    with KeptBytes(tmp_path / "readings.sqlite") as kept:
+        kept[b"key"] = b"value" * 1000
+    return tmp_path / "readings.sqlite"
+
+
+def test_kept_bytes_come_back(readings):
+    with KeptBytes(readings) as kept:
+        assert dict(kept) == {b"key": b"value" * 1000}
+
+
+def test_removed_bytes_are_gone(readings):
+    with KeptBytes(readings) as kept:
+        del kept[b"key"]
+        assert b"key" not in kept
+
+
+@pytest.mark.parametrize("damaged", [b"valve", None, 7, "text"])
+def test_damaged_bytes_are_not_found(readings, damaged):
+    with sqlite3.connect(readings) as db:
+        db.execute("UPDATE kept SET bytes = ?", [damaged])
+    db.close()
+    with KeptBytes(readings) as kept:
+        assert b"key" not in kept
+
+
+def test_bytes_under_another_key_are_not_found(readings):
+    with sqlite3.connect(readings) as db:
+        db.execute("UPDATE kept SET key = ?", [b"other"])
+    db.close()
+    with KeptBytes(readings) as kept:
+        assert b"other" not in kept
+
+
+def test_a_file_of_bytes_that_is_no_database_is_made_anew(readings):
+    readings.write_bytes(b"not a database at all" * 100)
+    with KeptBytes(readings) as kept:
+        assert len(kept) == 0

@@ -7,7 +7,8 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from retriever.cache import VectorCache
+from retriever.cache import KeptBytes, VectorCache
 from retriever.confidence import PRIOR
 from retriever.errors import CorpusError, PublishFailed, SnapshotError
 from retriever.lexical import write_lexical
@@ -61,7 +62,8 @@ def build(
     began = time.perf_counter()
     with build_lock(index):
         progress("read", 0, 1)
-        corpus = read_corpus(paths, lang=lang)
+        with _kept(index / "readings.sqlite") as path, KeptBytes(path) as kept:
+            corpus = read_corpus(paths, lang=lang, kept=kept)
         entries = sorted(corpus.entries, key=lambda entry: entry.id)
         if not any(entry.kind == "faq" for entry in entries):
             raise CorpusError(_nothing(paths, corpus))
@@ -75,14 +77,8 @@ def build(
             took = time.perf_counter() - began
             return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.ledger)
         passages = [(ordinal, p) for ordinal, entry in enumerate(entries) for p in passages_of(entry, encoder.fit)]
-        try:
-            with VectorCache(index / "cache.sqlite", encoder.spec) as cache:
-                vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
-        except sqlite3.Error as error:
-            raise PublishFailed(
-                f"cannot keep vectors in {index / 'cache.sqlite'}: {error}",
-                mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
-            ) from error
+        with _kept(index / "cache.sqlite") as path, VectorCache(path, encoder.spec) as cache:
+            vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
 
         main_lang = Counter(entry.lang for entry in entries).most_common(1)[0][0]
 
@@ -111,6 +107,18 @@ def build(
         progress("publish", 1, 1)
     took = time.perf_counter() - began
     return BuildReport(manifest.id, True, counts, encoded, len(passages) - encoded, took, corpus.ledger)
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[Path]:
+    """Say what a file that is to be kept from build to build needs, where it cannot be."""
+    try:
+        yield path
+    except sqlite3.Error as error:
+        raise PublishFailed(
+            f"cannot keep what was made in {path}: {error}",
+            mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
+        ) from error
 
 
 def _floor(encoder: Encoder, vectors: Vectors, kinds: Sequence[str]) -> float:

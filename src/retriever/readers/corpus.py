@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from retriever.readers.children import CHILDREN
 from retriever.readers.drafts import Flaw, one_line
 from retriever.readers.files import Found, find_files, read_bytes
 from retriever.readers.jobs import SUFFIXES, Job, Parsed
+from retriever.readers.kept import Kept, keep, key_of, recall
 from retriever.readers.merging import Fate, unite
 from retriever.types import Corpus, FileReport, Refusal
 
@@ -24,24 +26,35 @@ _MAX_CHILDREN = 4
 
 
 def read_corpus(
-    paths: Sequence[Path], *, lang: str = "en", max_answer_chars: int = 100_000, progress: Progress | None = None
+    paths: Sequence[Path],
+    *,
+    lang: str = "en",
+    max_answer_chars: int = 100_000,
+    kept: Kept | None = None,
+    progress: Progress | None = None,
 ) -> Corpus:
     """Read every file under `paths`; raises CorpusError only for a path that is not there.
 
     `lang` is the language of entries that name none. What cannot be taken is in the ledger, with file, line and reason.
+    A file that is in `kept` as it is now is not read again; what is read is put there, what is of no use is removed.
     """
     found = find_files(paths)
+    kept = {} if kept is None else kept
     files: list[Parsed] = []
-    waiting: deque[Future[Parsed]] = deque()
+    waiting: deque[_Reading] = deque()
+    used: set[bytes] = set()
     children = _children_for(found)
     with ThreadPoolExecutor(children, thread_name_prefix="read") as pool:
         for number, file in enumerate(found):
             if progress:
                 progress(number, len(found), file.name)
-            waiting.append(pool.submit(_read, file, lang, max_answer_chars))
+            waiting.append(_begin(file, lang, max_answer_chars, kept, pool))
+            used.add(waiting[-1].key)
             if len(waiting) > children:
-                files.append(waiting.popleft().result())
-        files += [future.result() for future in waiting]
+                files.append(waiting.popleft().end(kept))
+        files += [reading.end(kept) for reading in waiting]
+    for key in set(kept) - used:
+        del kept[key]
     entries, fates = unite([entry for file in files for entry in file.entries])
     remaining = iter(fates)
     return Corpus(
@@ -55,22 +68,40 @@ def _children_for(found: Sequence[Found]) -> int:
     return min(1 + size // _BYTES_A_CHILD, len(found) or 1, os.cpu_count() or 1, _MAX_CHILDREN)
 
 
-def _read(found: Found, lang: str, max_answer_chars: int) -> Parsed:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A file on its way: known already, or with a child, to be kept by `key`."""
+
+    parsed: Parsed | Future[Parsed]
+    key: bytes = b""
+
+    def end(self, kept: Kept) -> Parsed:
+        if isinstance(self.parsed, Parsed):
+            return self.parsed
+        parsed = self.parsed.result()
+        keep(kept, self.key, parsed)
+        return parsed
+
+
+def _begin(found: Found, lang: str, max_answer_chars: int, kept: Kept, pool: Executor) -> _Reading:
     suffix = found.path.suffix.lower()
     if found.passed_over:
-        return Parsed(notes=[found.passed_over])
+        return _Reading(Parsed(notes=[found.passed_over]))
     if found.refused:
-        return _refused(found, found.refused)
+        return _Reading(_refused(found, found.refused))
     if suffix not in SUFFIXES:
         what = f"not a format that is read ({_suffix(found)})"
-        return _refused(found, f"{what}: {', '.join(SUFFIXES)} are") if found.named else Parsed(notes=[what])
+        named = _refused(found, f"{what}: {', '.join(SUFFIXES)} are")
+        return _Reading(named if found.named else Parsed(notes=[what]))
     try:
         data = read_bytes(found.path)
     except Flaw as flaw:
-        return _refused(found, flaw.reason)
+        return _Reading(_refused(found, flaw.reason))
     except OSError as error:
-        return _refused(found, f"cannot be read: {error.strerror or error}")
-    return CHILDREN.parse(Job(found.name, suffix, _title(found.path), lang, max_answer_chars), data)
+        return _Reading(_refused(found, f"cannot be read: {error.strerror or error}"))
+    job = Job(found.name, suffix, _title(found.path), lang, max_answer_chars)
+    key = key_of(job, data)
+    return _Reading(recall(kept, key) or pool.submit(CHILDREN.parse, job, data), key)
 
 
 def _refused(found: Found, reason: str) -> Parsed:
