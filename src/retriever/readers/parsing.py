@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from retriever.readers.decoding import decode
 from retriever.readers.drafts import Draft, Flaw, Item, Note, Reader, Refused, fold, one_line
-from retriever.readers.jobs import Job, Parsed
+from retriever.readers.jobs import PAGES, Job, Parsed
 from retriever.readers.jsons import read_json, read_json_lines
 from retriever.readers.markdown import read_markdown
 from retriever.readers.markup import paragraphs
@@ -14,8 +14,18 @@ from retriever.readers.tables import read_csv, read_tsv
 from retriever.readers.text import read_text
 from retriever.types import Entry, Paragraph, Refusal, Source
 
+
+def read_page(text: str, title: str) -> Iterator[Item]:
+    """Read a page; lxml and Beautiful Soup are loaded for the first one only."""
+    from retriever.readers.html import read_html
+
+    return read_html(text, title)
+
+
 FORMATS: dict[str, Reader] = {
     ".csv": read_csv,
+    ".htm": read_page,
+    ".html": read_page,
     ".json": read_json,
     ".jsonl": read_json_lines,
     ".markdown": read_markdown,
@@ -23,6 +33,7 @@ FORMATS: dict[str, Reader] = {
     ".ndjson": read_json_lines,
     ".tsv": read_tsv,
     ".txt": read_text,
+    ".xhtml": read_page,
 }
 MAX_QUESTION_CHARS = 1_000  # as long as a question asked may be
 
@@ -47,12 +58,20 @@ def parse(job: Job, data: bytes) -> Parsed:
 
 
 def _items(job: Job, data: bytes) -> Iterator[Item]:
-    text, note = decode(data)
+    text, note = _decode(job, data)
     if note:
         yield Note(note)
     if not text.strip():
         raise Flaw("empty file")
     yield from FORMATS[job.suffix](text, job.title)
+
+
+def _decode(job: Job, data: bytes) -> tuple[str, str | None]:
+    if job.suffix not in PAGES:
+        return decode(data)
+    from retriever.readers.html import decode_page
+
+    return decode_page(data)
 
 
 def _sort(parsed: Parsed, job: Job, item: Item) -> None:
