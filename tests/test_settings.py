@@ -13,7 +13,7 @@ from retriever.settings import Settings, load_settings, settings_fields, setting
 NAMES = [knob.name for knob in settings_fields()]
 
 # What belongs to one question and to no setting.
-OF_THE_QUESTION = {("ask", name) for name in ("question", "tag", "source", "lang", "pages", "explain")}
+OF_THE_QUESTION = {("ask", name) for name in ("question", "tag", "source", "lang", "metadata", "pages", "explain")}
 OF_THE_MEASURE = {("evaluate", "sets")}
 
 

@@ -45,6 +45,7 @@ _Threads = Annotated[int | None, _option("threads")]
 _Lang = Annotated[str | None, _option("lang")]
 _Json = Annotated[bool | None, _option("json")]
 _MinConfidence = Annotated[float | None, _option("min_confidence")]
+_Expired = Annotated[str | None, _option("expired")]
 
 
 @app.command()
@@ -93,18 +94,22 @@ def ask(
     tag: Annotated[list[str] | None, typer.Option(help="Only entries with any of these tags.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only entries of any of these files.")] = None,
     lang: Annotated[str | None, typer.Option(help="Only entries in this language.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(help="Only entries whose metadata has this.", metavar="KEY=VALUE")
+    ] = None,
     pages: Annotated[bool, typer.Option("--pages", help="Search page texts instead of entries.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each kind of passage scored.")] = False,
     min_confidence: _MinConfidence = None,
+    expired: _Expired = None,
     json: _Json = None,
 ) -> None:
     """Ask a question. Exits 0 if it is answered, 3 if there is no good answer."""
-    settings = _settings(index=index, k=k, min_confidence=min_confidence, json=json)
+    settings = _settings(index=index, k=k, min_confidence=min_confidence, expired=expired, json=json)
     from retriever.console import print_json, show_answer
     from retriever.types import Filters
     from retriever.wiring import open_searcher
 
-    filters = Filters(tuple(tag or ()), tuple(source or ()), lang, "page" if pages else "faq")
+    filters = Filters(tuple(tag or ()), tuple(source or ()), lang, "page" if pages else "faq", _pairs(metadata or []))
     searcher = open_searcher(settings)
     answer = searcher.ask(question, settings.k, filters, explain=explain)
     searcher.close()
@@ -121,6 +126,7 @@ def serve(
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
     min_confidence: _MinConfidence = None,
+    expired: _Expired = None,
     title: Annotated[str | None, _option("title")] = None,
     message: Annotated[str | None, _option("message")] = None,
     max_body: Annotated[int | None, _option("max_body")] = None,
@@ -131,6 +137,7 @@ def serve(
         host=host,
         port=port,
         min_confidence=min_confidence,
+        expired=expired,
         title=title,
         message=message,
         max_body=max_body,
@@ -192,6 +199,17 @@ def info(
         print_json(manifest)
     else:
         show_manifest(manifest, verified=settings.verify)
+
+
+def _pairs(given: list[str]) -> dict[str, list[str]]:
+    """Return `KEY=VALUE` options as the values of each key."""
+    pairs: dict[str, list[str]] = {}
+    for text in given:
+        key, parted, value = text.partition("=")
+        if not parted:
+            raise InputError("metadata", f"`{text}` should be KEY=VALUE")
+        pairs.setdefault(key, []).append(value)
+    return pairs
 
 
 def _settings(**given: Any) -> Settings:

@@ -6,6 +6,7 @@ every question, so sums compare between questions, and an explanation is the par
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -26,6 +27,9 @@ WEIGHTS: Mapping[str, float] = {
     "pairs": 0.20,  # the share of pairs of words
     "exact": 0.35,  # codes and quoted phrases as they stand
 }
+
+PIN = 3.0
+"""What a pin adds: more than all other evidence together can."""
 
 NOTHING = -1.0
 """The cosine of a kind of passage that an entry does not have."""
@@ -64,6 +68,11 @@ def dense_evidence(best: Mapping[PassageKind, Scores], floor: float) -> dict[str
         "entry": related(best["entry"], floor),
         "best": related(nearest, floor),
     }
+
+
+def pin_key(question: str) -> str:
+    """Return what a question asked and a pinned one must have in common: all but case, white space and its end mark."""
+    return " ".join(unicodedata.normalize("NFKC", question).casefold().split()).rstrip(" ?!.？！。؟")
 
 
 def contributions(evidence: Mapping[str, Scores]) -> dict[str, Scores]:

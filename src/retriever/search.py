@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from retriever.defaults import DEFAULT_K, DEFAULT_MESSAGE, DEFAULT_MIN_CONFIDENC
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.lexical import Asked, is_code
-from retriever.ranking import best_by_kind, contributions, dense_evidence, fuse, order, spans_of
+from retriever.ranking import PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
 from retriever.show import show_hit
 from retriever.snapshot import KINDS, Snapshot, open_snapshot
 from retriever.types import (
@@ -24,6 +25,7 @@ from retriever.types import (
     Encoder,
     EncoderSpec,
     Entry,
+    Expired,
     Explanation,
     Filters,
     Hit,
@@ -71,12 +73,16 @@ class Searcher:
         *,
         min_confidence: float = DEFAULT_MIN_CONFIDENCE,
         message: str = DEFAULT_MESSAGE,
+        expired: Expired = "withhold",
+        today: Callable[[], date] = date.today,
     ) -> None:
         _check_encoder(snapshot.manifest.encoder, encoder.spec)
         self._snapshot = snapshot
         self._encoder = encoder
         self._min_confidence = min_confidence
         self._message = message
+        self._expired = expired
+        self._today = today
 
     @classmethod
     def open(
@@ -110,7 +116,7 @@ class Searcher:
 
     def sample(self, count: int) -> list[str]:
         """Return up to `count` questions that the index holds, spread over it, as examples of what to ask."""
-        ordinals = np.flatnonzero(self._snapshot.allowed(Filters()))
+        ordinals = np.flatnonzero(self._allowed(Filters()))
         spread = np.linspace(0, len(ordinals) - 1, min(count, len(ordinals)), dtype=np.int64)
         return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
 
@@ -144,15 +150,19 @@ class Searcher:
         query = self._snapshot.lexical.correct(question)
         vector = self._encoder.encode([query], "query")[0]
         encoded = time.perf_counter()
-        ranked = self._rank(query, vector, self._snapshot.allowed(filters or Filters()))
+        allowed = self._allowed(filters or Filters())
+        pinned = self._snapshot.pinned(question)
+        pinned = pinned[allowed[pinned]]
+        ranked = self._rank(query, vector, allowed, pinned)
         entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
         # The words that carry no matter are known for English only.
         english = self.manifest.lang.partition("-")[0] == "en"
         telling = english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
-        missing = self._missing(query, entries[0], every_word=telling) if entries else ()
+        missing = self._missing(query, entries[0], every_word=telling) if entries and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
         faq = bool(entries) and entries[0].kind == "faq"
         confidence = self._confidence(ranked, entries[0], capped=bool(missing)) if faq else 0.0
+        confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
         answered = faq and confidence >= least
         if entries and not answered:
             missing = self._missing(query, entries[0], every_word=english)
@@ -173,10 +183,14 @@ class Searcher:
 
     # --- ranking --------------------------------------------------------------------------------------------------
 
-    def _rank(self, query: str, vector: Vectors, allowed: Mask) -> Ranked:
+    def _allowed(self, filters: Filters) -> Mask:
+        allowed = self._snapshot.allowed(filters)
+        return allowed & self._snapshot.valid(self._today()) if self._expired == "withhold" else allowed
+
+    def _rank(self, query: str, vector: Vectors, allowed: Mask, pinned: Rows) -> Ranked:
         snapshot = self._snapshot
         asked = snapshot.lexical.look_up(query)
-        ordinals = self._candidates(vector, asked, allowed)
+        ordinals = np.union1d(self._candidates(vector, asked, allowed), pinned)
         if not len(ordinals):
             none = np.zeros(0, np.float32)
             return Ranked(ordinals, none, {}, ordinals, none, ordinals, ordinals)
@@ -188,6 +202,8 @@ class Searcher:
         evidence |= {"words_question": words.question, "words": words.words}
         evidence |= {"pairs": words.pairs, "exact": words.exact}
         parts = contributions(evidence)
+        if len(pinned):
+            parts["pinned"] = np.where(np.isin(ordinals, pinned), np.float32(PIN), np.float32(0))
         scores = fuse(parts)
         place = order(scores, ordinals)
         parts = {name: part[place] for name, part in parts.items()}
@@ -259,7 +275,8 @@ class Searcher:
         lexical = self._snapshot.lexical
         words = [word for word in _CONTENT.findall(query) if word.lower() not in _FUNCTION_WORDS]
         asked = {stem: lexical.rarity(stem) for word in words for stem in lexical.analyzer.words(word)}
-        return show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, lexical.analyzer.words, explanation)
+        hit = show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, lexical.analyzer.words, explanation)
+        return replace(hit, validity=entry.validity(self._today()))
 
 
 # Words and compound chunks, less what stands behind an apostrophe.

@@ -50,6 +50,7 @@ class Settings:
     threads: int = _knob(0, "threads that encode in a build; 0 is all cores. A question takes one")
     k: int = _knob(DEFAULT_K, "how many hits to return, 1 to 50")
     min_confidence: float = _knob(DEFAULT_MIN_CONFIDENCE, "least confidence, 0 to 1, at which a question is answered")
+    expired: Literal["withhold", "label"] = _knob("withhold", "entries not valid today: `withhold` or `label` them")
     message: str = _knob(DEFAULT_MESSAGE, "what askers are told when there is no good answer")
     host: str = _knob("127.0.0.1", "address to serve on")
     port: int = _knob(8000, "port to serve on; 0 takes a free one")

@@ -56,6 +56,10 @@ def show_hit(
         kind=entry.kind,
         metadata=entry.metadata,
         explain=explanation,
+        owner=entry.owner,
+        reviewed=entry.reviewed,
+        valid_from=entry.valid_from,
+        valid_until=entry.valid_until,
     )
 
 

@@ -6,7 +6,7 @@
         entries.jsonl        one entry a line, sorted by id
         entries.npy          where each line starts, how long it is, its crc32
         passages.npy         a row each: its entry, kind, paragraph, start and end
-        facets.json          tag, file, lang and kind → the entries that carry it
+        facets.json          tag, file, lang, kind, pin, date, metadata → the entries that carry it
         vectors.faiss        a unit vector a row
         lexical.bin          the words of entries, by ordinal
         encoder.*            the exported encoder, so that the snapshot can be served without the model
@@ -31,7 +31,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from retriever.errors import BuildBusy, FormatMismatch, NoSnapshot, PublishFailed, SnapshotDamaged
 from retriever.lexical import Lexical
 from retriever.passages import entry_text
+from retriever.ranking import pin_key
 from retriever.types import (
     Calibration,
     Counts,
@@ -60,6 +61,8 @@ FORMAT = 3
 KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer", "sentence", "entry")
 PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start", "<u4"), ("end", "<u4")])
 LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
+_FACETS = ("tags", "source", "lang", "kind", "pins", "valid_from", "valid_until")
+_MOST_FILTERABLE = 200  # characters
 _BUILD_AGAIN = "Build it again: retriever build"
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{12}")
 
@@ -105,14 +108,33 @@ def encode_passages(passages: Sequence[tuple[int, Passage]]) -> NDArray[np.void]
 
 def facets_of(entries: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
     """Return, for each thing that can be filtered on, the ordinals of the entries that carry each of its values."""
-    facets: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in ("tags", "source", "lang", "kind")}
+    facets: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in _FACETS}
     for ordinal, entry in enumerate(entries):
         for tag in entry.tags:
             facets["tags"][tag].append(ordinal)
         facets["source"][entry.source.file].append(ordinal)
         facets["lang"][entry.lang].append(ordinal)
         facets["kind"][entry.kind].append(ordinal)
+        for question in dict.fromkeys(map(pin_key, entry.pin_for)):
+            facets["pins"][question].append(ordinal)
+        for name, day in (("valid_from", entry.valid_from), ("valid_until", entry.valid_until)):
+            if day:
+                facets[name][day.isoformat()].append(ordinal)
+        for key, value in entry.metadata.items():
+            for shown in _filterable(value):
+                facets.setdefault(f"metadata.{key}", defaultdict(list))[shown].append(ordinal)
     return facets
+
+
+def _filterable(value: object) -> set[str]:
+    """Return the values of a metadata key that can be filtered on: short texts, numbers, true and false."""
+    values = value if isinstance(value, list) else [value]
+    return {
+        shown
+        for item in values
+        if isinstance(item, str | int | float)
+        if len(shown := item if isinstance(item, str) else msgspec.json.encode(item).decode()) <= _MOST_FILTERABLE
+    }
 
 
 def publish(
@@ -377,13 +399,28 @@ class Snapshot:
             mask &= self._having("source", filters.source)
         if filters.lang is not None:
             mask &= self._having("lang", (filters.lang,))
+        for key, values in filters.metadata.items():
+            mask &= self._having(f"metadata.{key}", values)
         return mask
 
     def _having(self, facet: str, values: Sequence[str]) -> Mask:
         mask = np.zeros(len(self._lines), dtype=np.bool_)
         for value in values:
-            mask[self._facets[facet].get(value, [])] = True
+            mask[self._facets.get(facet, {}).get(value, [])] = True
         return mask
+
+    def valid(self, today: date) -> Mask:
+        """Return which entries hold on the day that is given, shape (entries,)."""
+        mask, day = np.ones(len(self._lines), dtype=np.bool_), today.isoformat()
+        for until, ordinals in self._facets.get("valid_until", {}).items():
+            mask[ordinals] &= until >= day
+        for begin, ordinals in self._facets.get("valid_from", {}).items():
+            mask[ordinals] &= begin <= day
+        return mask
+
+    def pinned(self, question: str) -> Rows:
+        """Return the ordinals of the entries that their owner wants first for `question`."""
+        return np.array(self._facets.get("pins", {}).get(pin_key(question), []), dtype=np.int64)
 
     def verify(self) -> None:
         """Check every file against the manifest. Raises SnapshotDamaged naming the first that differs."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -18,6 +19,10 @@ EntryKind = Literal["faq", "page"]
 """`faq` is a question with its answer; `page` is text that belongs to a page and answers no question of its own."""
 PassageKind = Literal["question", "alternate", "answer", "sentence", "entry"]
 """`answer` is a paragraph, `sentence` one of several in it, `entry` the question and the answer as one text."""
+Validity = Literal["valid", "expired", "upcoming"]
+"""Whether today is within an entry's `valid_from` and `valid_until`, both included; `upcoming` is not yet."""
+Expired = Literal["withhold", "label"]
+"""What becomes of entries that do not hold today: they are not found, or found and labelled."""
 FoundKind = Literal["question", "alternate", "answer"]
 Level = Literal["high", "medium", "low", "none"]
 Role = Literal["query", "passage"]
@@ -50,7 +55,11 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One FAQ entry. `id` stays the same when its file is reordered or another entry is edited."""
+    """One FAQ entry. `id` stays the same when its file is reordered or another entry is edited.
+
+    `reviewed` is when its owner last looked at it. `pin_for` are questions for which it comes first, whatever the rest
+    of the evidence says.
+    """
 
     id: str
     question: str
@@ -61,6 +70,17 @@ class Entry:
     lang: str = "en"
     metadata: Mapping[str, Any] = field(default_factory=dict)
     kind: EntryKind = "faq"
+    owner: str | None = None
+    reviewed: date | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    pin_for: tuple[str, ...] = ()
+
+    def validity(self, today: date) -> Validity:
+        """Return whether the entry holds on the day that is given."""
+        if self.valid_until and self.valid_until < today:
+            return "expired"
+        return "upcoming" if self.valid_from and self.valid_from > today else "valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +316,11 @@ class Hit:
     kind: EntryKind
     metadata: Mapping[str, Any]
     explain: Explanation | None = None
+    owner: str | None = None
+    reviewed: date | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    validity: Validity = "valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,9 +355,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What an entry must carry to be found: any of `tags`, any of `source` (files), the `lang`, the `kind`."""
+    """What an entry must carry to be found: any of `tags`, any of `source` (files), the `lang`, the `kind`.
+
+    `metadata` names keys, each with values of which the entry must have any: texts as they are, numbers as JSON writes
+    them, `true` and `false`.
+    """
 
     tags: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     lang: str | None = None
     kind: EntryKind = "faq"
+    metadata: Mapping[str, Sequence[str]] = field(default_factory=dict)

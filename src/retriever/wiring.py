@@ -44,7 +44,12 @@ def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
     named = wanted not in {DEFAULT_MODEL, read_manifest(settings.index).encoder.model}
     encoder = load_encoder_of(settings) if named else None
     return Searcher.open(
-        settings.index, encoder, spare=spare, min_confidence=settings.min_confidence, message=settings.message
+        settings.index,
+        encoder,
+        spare=spare,
+        min_confidence=settings.min_confidence,
+        message=settings.message,
+        expired=settings.expired,
     )
 
 

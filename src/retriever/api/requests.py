@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -40,6 +41,18 @@ class AskFilters(BaseModel):
         return Filters(tuple(self.tags), tuple(self.source), self.lang, self.kind)
 
 
+class BodyFilters(AskFilters):
+    """What an entry must carry to be found, metadata included."""
+
+    metadata: dict[Annotated[str, Field(max_length=200)], _Values] = Field(
+        {}, description="For each of these keys, any of its values, as texts.", max_length=20
+    )
+
+    def to_filters(self) -> Filters:
+        """Return the same as the noun that searches take."""
+        return replace(AskFilters.to_filters(self), metadata=self.metadata)
+
+
 class AskRequest(BaseModel):
     """The body of `POST /ask`."""
 
@@ -51,7 +64,7 @@ class AskRequest(BaseModel):
 
     question: _Question = Field(description="The question, in the asker's own words.")
     k: _K = None
-    filters: AskFilters = AskFilters()
+    filters: BodyFilters = BodyFilters()
     explain: bool = Field(False, description="Say for each hit what each kind of passage scored.")
     min_confidence: _Confidence = None
 

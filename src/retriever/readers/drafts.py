@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from retriever.types import EntryKind
@@ -36,6 +37,11 @@ class Draft:
     lang: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     kind: EntryKind = "faq"
+    owner: str | None = None
+    reviewed: date | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    pin_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ def _merged(first: Entry, second: Entry) -> Entry:
         alternates=tuple(reversed(alternates.values())),
         tags=tuple(dict.fromkeys((*first.tags, *second.tags))),
         metadata={**second.metadata, **first.metadata},
+        owner=first.owner or second.owner,
+        reviewed=first.reviewed or second.reviewed,
+        valid_from=first.valid_from or second.valid_from,
+        valid_until=first.valid_until or second.valid_until,
+        pin_for=tuple(dict.fromkeys((*first.pin_for, *second.pin_for))),
     )
 
 

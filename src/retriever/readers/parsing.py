@@ -102,6 +102,11 @@ def _entry(job: Job, draft: Draft) -> Entry:
         lang=draft.lang or job.lang,
         metadata=draft.metadata,
         kind=draft.kind,
+        owner=draft.owner,
+        reviewed=draft.reviewed,
+        valid_from=draft.valid_from,
+        valid_until=draft.valid_until,
+        pin_for=tuple(dict.fromkeys(draft.pin_for)),
     )
 
 
@@ -119,4 +124,6 @@ def _checked(draft: Draft, max_answer_chars: int) -> tuple[str, tuple[Paragraph,
         raise Flaw(f"the answer has {length:,} characters, at most {max_answer_chars:,} are taken: split it")
     if not answer:
         raise Flaw(f"a question without an answer: “{question[:80]}”")
+    if draft.valid_from and draft.valid_until and draft.valid_from > draft.valid_until:
+        raise Flaw(f"valid_until: {draft.valid_until} is before valid_from, {draft.valid_from}")
     return question, answer

@@ -6,9 +6,11 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, cast, get_args
 
 from retriever.readers.drafts import Draft, Flaw, Markup, clean, one_line
+from retriever.types import EntryKind
 
 # What each field is called in the wild; the first that is present counts. `title` and `text` are BEIR's names.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -22,6 +24,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "anchor": ("anchor",),
     "title": ("title", "page_title"),
     "answer_format": ("answer_format",),
+    "owner": ("owner",),
+    "reviewed": ("reviewed", "last_reviewed"),
+    "valid_from": ("valid_from",),
+    "valid_until": ("valid_until", "expires"),
+    "pin_for": ("pin_for",),
 }
 # These may also stand inside `metadata`, which keeps them as well.
 _ALSO_IN_METADATA = ("alternates", "tags", "url", "lang")
@@ -29,12 +36,14 @@ MAX_ID_CHARS = 200
 MAX_DEPTH = 20
 MAX_INTEGER = 2**63  # what JSON's readers agree on, msgspec's among them
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_TIMED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _LANG = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 
 
 def draft_of(record: Mapping[str, Any], line: int | None, markup: Markup = "auto") -> Draft:
     """Return the record's draft; raises Flaw naming the field that cannot be taken."""
     fields, rest = _sort(record)
+    kind: EntryKind = "faq" if rest.get("kind") not in {"faq", "page"} else rest.pop("kind")
     inner = rest.pop("metadata", None)
     if inner is not None and not isinstance(inner, dict):
         rest["metadata"], inner = inner, None
@@ -56,6 +65,12 @@ def draft_of(record: Mapping[str, Any], line: int | None, markup: Markup = "auto
         tags=tuple(one_line(part) for text in _texts(fields, "tags") for part in re.split("[,;|\n]", text)),
         lang=_lang(fields),
         metadata=metadata,
+        kind=kind,
+        owner=_text(fields, "owner", flat=True) or None,
+        reviewed=_date(fields, "reviewed"),
+        valid_from=_date(fields, "valid_from"),
+        valid_until=_date(fields, "valid_until"),
+        pin_for=tuple(filter(None, (one_line(text) for text in _texts(fields, "pin_for")))),
     )
 
 
@@ -172,6 +187,17 @@ def _url(fields: Mapping[str, Any]) -> str | None:
     if scheme and scheme[1].casefold() not in {"http", "https"}:
         raise Flaw(f"url: should begin with http:// or https://, not `{scheme[1][:20]}:`")
     return url
+
+
+def _date(fields: Mapping[str, Any], name: str) -> date | None:
+    """Return a day; a time of day behind it, as spreadsheets have it, is not kept."""
+    text = _text(fields, name, flat=True)
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text[:10] if _TIMED.match(text) else text)
+    except ValueError as error:
+        raise Flaw(f"{name}: `{text[:50]}` is not a date such as 2026-03-31") from error
 
 
 def _lang(fields: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,12 +61,33 @@ def _item(row: _Row, names: Sequence[str]) -> Item:
     if row.flaw:
         return Refused(row.line, row.flaw)
     record: dict[str, object] = {name: cell for name, cell in zip(names, row.cells, strict=False) if cell.strip()}
-    for name in [name for name in record if key_of(name) in NAMES["alternates"]]:
-        record[name] = str(record[name]).replace("|", "\n").split("\n")
+    for name, cell in record.items():
+        key = key_of(name)
+        if key in NAMES["alternates"] or key in NAMES["pin_for"]:
+            record[name] = _listed(str(cell))
+        elif key == "metadata":
+            record[name] = _json(str(cell), dict)
     try:
         return draft_of(record, row.line)
     except Flaw as flaw:
         return Refused(row.line, flaw.reason)
+
+
+def _listed(cell: str) -> object:
+    """Return the texts in a cell: a list as JSON writes it, or texts parted by `|` or line ends."""
+    listed = _json(cell, list)
+    return listed if isinstance(listed, list) else cell.replace("|", "\n").split("\n")
+
+
+def _json(cell: str, kind: type) -> object:
+    """Return what a cell holds as JSON, if it is of that kind; else the cell as it stands."""
+    if not cell.lstrip().startswith(("[", "{")):
+        return cell
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    return value if isinstance(value, kind) else cell
 
 
 def _rows(lines: list[str], delimiter: str, width: int | None = None) -> Iterator[_Row]:
