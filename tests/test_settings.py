@@ -14,7 +14,7 @@ NAMES = [knob.name for knob in settings_fields()]
 
 # What belongs to one question and to no setting.
 OF_THE_QUESTION = {("ask", name) for name in ("question", "tag", "source", "lang", "metadata", "pages", "explain")}
-OF_THE_MEASURE = {("evaluate", "sets")}
+OF_THE_MEASURE = {("evaluate", "sets"), ("export", "form"), ("export", "output")}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The command line: build, ask, serve, evaluate, info.
+"""The command line: build, ask, serve, evaluate, export, info.
 
 Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, and from `build` is that
 the index was built but something in the corpus was refused.
@@ -181,6 +181,27 @@ def evaluate(
         print_json(metrics)
     else:
         show_metrics(metrics)
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Option("--format", help="jsonl, csv, jsonld or markdown.")] = "jsonl",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; stdout without.")] = None,
+    corpus: _Corpus = None,
+    index: _Index = None,
+    lang: _Lang = None,
+) -> None:
+    """Write all entries of the index, or of a corpus that is named, so that a build reads them back the same.
+
+    Exits 3 if an entry would not come back the same.
+    """
+    settings = _settings(index=index, lang=lang)
+    from retriever.console import write_files
+    from retriever.wiring import run_export
+
+    files, lost = run_export(settings, form, corpus)
+    write_files(files, output, lost)
+    raise typer.Exit(EXIT_SHORT if lost else 0)
 
 
 @app.command()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from retriever.build import BuildReport
 from retriever.build import Progress as Report
+from retriever.errors import InputError
 from retriever.types import Answer, Calibration, FileReport, Hit, Manifest
 
 _WIDTH = 100
@@ -55,6 +57,23 @@ def _line_a_step() -> Report:
             sys.stderr.flush()
 
     return show
+
+
+def write_files(files: Sequence[str], output: Path | None, lost: Sequence[str]) -> None:
+    """Write an export to `output`, and the files after the first beside it with a number; or to stdout."""
+    if output is None and len(files) > 1:
+        raise InputError("output", f"is needed: this export is {len(files)} files, as large as a build reads")
+    for number, text in enumerate(files, 1):
+        if output is None:
+            sys.stdout.write(text)
+        else:
+            path = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
+            try:
+                path.write_text(text, encoding="utf-8", newline="\n")
+            except OSError as error:
+                raise InputError("output", f"{path} cannot be written: {error.strerror}") from error
+    for entry in lost:
+        print(f"{_plain(entry)}: would not be read back the same", file=sys.stderr)
 
 
 def show_report(report: BuildReport) -> None:

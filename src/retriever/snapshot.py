@@ -439,6 +439,13 @@ def verified_manifest(index: Path) -> Manifest:
     return manifest
 
 
+def read_entries(index: Path) -> list[Entry]:
+    """Return the entries of the snapshot that is served, page texts among them. Raises one of the SnapshotErrors."""
+    manifest = verified_manifest(index)
+    lines = (index / "snapshots" / manifest.id / "entries.jsonl").read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=Entry) for line in lines]
+
+
 def open_snapshot(index: Path) -> Snapshot:
     """Open the snapshot that is served, once every file has the digest that the manifest gives.
 

@@ -11,9 +11,10 @@ from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import load_encoder, names_of
 from retriever.errors import SnapshotError
 from retriever.evaluate import Metrics, evaluate
+from retriever.readers import read_corpus
 from retriever.search import Searcher
 from retriever.settings import Settings
-from retriever.snapshot import Snapshot, current_id, open_snapshot, read_manifest
+from retriever.snapshot import Snapshot, current_id, open_snapshot, read_entries, read_manifest
 from retriever.types import Encoder, Manifest
 
 
@@ -85,6 +86,15 @@ def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -
         min_confidence=settings.min_confidence,
         progress=progress,
     )
+
+
+def run_export(settings: Settings, form: str, corpus: Sequence[Path] | None) -> tuple[list[str], list[str]]:
+    """Return the files of an export of the index, or of `corpus`, and the ids that would not come back the same."""
+    from retriever.export import lost, render  # with it come the libraries that read markup
+
+    entries = list(read_corpus(corpus, lang=settings.lang).entries) if corpus else read_entries(settings.index)
+    files = render(entries, form)
+    return files, lost(entries, files, form)
 
 
 def describe(settings: Settings) -> Manifest:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from retriever.types import Entry, Refusal
 
 PAGES = (".htm", ".html", ".xhtml")
-SUFFIXES = (".csv", ".htm", ".html", ".json", ".jsonl", ".markdown", ".md", ".ndjson", ".tsv", ".txt", ".xhtml")
+SUFFIXES = (
+    *(".csv", ".htm", ".html", ".json", ".jsonl", ".jsonld", ".markdown", ".md", ".ndjson", ".tsv", ".txt", ".xhtml"),
+)
 LENGTHS, LENGTH, READY = struct.Struct(">QQ"), struct.Struct(">Q"), b"!"
 MIB = 1 << 20
 # What an honest file may take; a large one takes more, a small one that takes more is a bomb. Readers of text were

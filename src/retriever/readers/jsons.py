@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from retriever.readers.drafts import Draft, Flaw, Item, Note, Refused
+from retriever.readers.products import LISTS, NAMELESS, record_of
 from retriever.readers.records import draft_of
 
-LISTS = ("entries", "faqs", "faq", "questions", "items", "data")
 MAX_LINE_CHARS = 1_000_000
 _SPACE = re.compile(r"[ \t\n\r]*")
 # No number that is kept has more digits; Python itself refuses 4,300 and more with an error of its own.
@@ -126,8 +126,8 @@ def _document(scan: _Scan) -> Iterator[Item]:
     scan.take("}")
     if not found:
         yield _alone(own, line)
-    elif own:
-        yield Note(f"beside the list of entries, not kept: {', '.join(own)[:200]}")
+    elif beside := [key for key in own if key not in NAMELESS]:
+        yield Note(f"beside the list of entries, not kept: {', '.join(beside)[:200]}")
 
 
 def _alone(record: dict[str, Any], line: int) -> Item:
@@ -144,4 +144,4 @@ def _alone(record: dict[str, Any], line: int) -> Item:
 def _draft(value: Any, line: int) -> Draft:
     if not isinstance(value, dict):
         raise Flaw("an entry should be an object with a question and an answer")
-    return draft_of(value, line)
+    return draft_of(record_of(value), line)

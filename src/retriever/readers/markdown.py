@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from retriever.readers.drafts import Draft, Flaw, Item, Note, one_line
+from retriever.readers.drafts import Draft, Flaw, Item, Note, Refused, one_line
 from retriever.readers.frontmatter import split_front_matter
 from retriever.readers.headings import Heading, Role, asks, roles
 from retriever.readers.markup import MARKDOWN, MAX_NESTING, check_marks, to_text
@@ -25,6 +26,7 @@ _SUMMARY = re.compile(r"\s*(?:<details[^<>]*>)?\s*<summary>(.{1,1000})</summary>
 _DETAILS = re.compile(r"\s*</?details[^<>]*>\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:Q\s?\d*\s?[:.]|\d{1,3}[.)])\s+(?=\S)", re.IGNORECASE)
 _ANCHOR = re.compile(r"\s*\{#([\w:.-]+)\}\s*$")
+_COMMENT = re.compile(r"<!-- retriever: (\{.*\}) -->", re.DOTALL)
 _QUESTION = "###### "  # the deepest heading, so that every other one can be its section
 
 
@@ -114,7 +116,10 @@ def _parts(tokens: Sequence[Token], env: dict[str, Any]) -> Iterator[_Part]:
 
 def _drafts(parts: list[_Part], forced: set[int], env: dict[str, Any], page: Draft, fallback: str) -> Iterator[Item]:
     before, *headed = parts
-    headings = [Heading(part.level, part.heading, len(part.body) > 3, part.line in forced) for part in headed]
+    headings = [
+        Heading(part.level, part.heading, len(part.body) > 3, part.line in forced or _comment(part) is not None)
+        for part in headed
+    ]
     found = roles(headings)
     title = page.title or next((_named(h.text)[0] for h in headings if h.level == 1), fallback)
     if "question" not in found:
@@ -135,7 +140,27 @@ def _drafts(parts: list[_Part], forced: set[int], env: dict[str, Any], page: Dra
         else:
             question, anchor = _named(part.heading)
             answer = _html([*part.body[3:], *_deeper(headed, found, place)], env)
+            if comment := _comment(part):
+                yield _commented(comment, question, answer, part.line)
+                continue
             yield replace(here, question=question, anchor=anchor or page.anchor, answer=answer, markup="html")
+
+
+def _comment(part: _Part) -> re.Match[str] | None:
+    """Return what an export of ours says of an entry in a comment below its heading."""
+    below = part.body[3] if len(part.body) > 3 else None
+    return _COMMENT.fullmatch(below.content.strip()) if below and below.type == "html_block" else None
+
+
+def _commented(comment: re.Match[str], question: str, answer: str, line: int) -> Item:
+    """Return the entry that heading, text and comment make together; the page says nothing of it."""
+    try:
+        fields = json.loads(comment[1])
+        return draft_of({"question": question, "answer": answer, "answer_format": "html", **fields}, line)
+    except (ValueError, RecursionError) as error:
+        return Refused(line, f"the comment below the heading is not JSON: {error}")
+    except Flaw as flaw:
+        return Refused(line, flaw.reason)
 
 
 def _deeper(parts: Sequence[_Part], found: Sequence[Role], place: int) -> Iterator[Token]:

@@ -28,6 +28,7 @@ FORMATS: dict[str, Reader] = {
     ".html": read_page,
     ".json": read_json,
     ".jsonl": read_json_lines,
+    ".jsonld": read_json,
     ".markdown": read_markdown,
     ".md": read_markdown,
     ".ndjson": read_json_lines,

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from retriever.readers.drafts import Flaw, Item, Note, Refused
 from retriever.readers.records import NAMES, draft_of, key_of
@@ -15,6 +16,8 @@ DELIMITERS = ",;\t"
 # A quote that is never closed would swallow the rest of the file; no answer in quotes has this many lines.
 MAX_RECORD_LINES = 1_000
 _SAMPLE_LINES = 50
+# The longest answer that is taken may be written with four times as much markup.
+csv.field_size_limit(400_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def _item(row: _Row, names: Sequence[str]) -> Item:
     for name, cell in record.items():
         key = key_of(name)
         if key in NAMES["alternates"] or key in NAMES["pin_for"]:
-            record[name] = _listed(str(cell))
+            record[name] = listed(str(cell))
         elif key == "metadata":
             record[name] = _json(str(cell), dict)
     try:
@@ -73,10 +76,10 @@ def _item(row: _Row, names: Sequence[str]) -> Item:
         return Refused(row.line, flaw.reason)
 
 
-def _listed(cell: str) -> object:
+def listed(cell: str) -> list[Any]:
     """Return the texts in a cell: a list as JSON writes it, or texts parted by `|` or line ends."""
-    listed = _json(cell, list)
-    return listed if isinstance(listed, list) else cell.replace("|", "\n").split("\n")
+    value = _json(cell, list)
+    return value if isinstance(value, list) else cell.replace("|", "\n").split("\n")
 
 
 def _json(cell: str, kind: type) -> object:
