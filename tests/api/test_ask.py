@@ -15,7 +15,8 @@ ANSWER = {"question": str, "answered": bool, "confidence": float, "level": str, 
 ANSWER |= {"missing": list, "corrected": (str, type(None)), "snapshot": str, "took_ms": dict, "hits": list}
 HIT = {"rank": int, "entry_id": str, "score": float, "question": str, "answer": dict, "passage": dict}
 HIT |= {"highlight": dict, "source": dict, "link": (str, type(None)), "tags": list, "lang": str, "kind": str}
-HIT |= {"metadata": dict, "explain": (dict, type(None))}
+HIT |= {"metadata": dict, "explain": (dict, type(None)), "owner": (str, type(None)), "reviewed": (str, type(None))}
+HIT |= {"valid_from": (str, type(None)), "valid_until": (str, type(None)), "validity": str}
 SOURCE = {"file": str, "line": int, "url": (str, type(None)), "anchor": (str, type(None)), "title": (str, type(None))}
 PASSAGE = {"kind": str, "text": str, "paragraph": (int, type(None))}
 
@@ -147,6 +148,10 @@ def test_get_takes_filters_and_all_else_that_post_takes(client, ask):
     filters = {"tags": ["colour", "account"], "source": ["account.jsonl"], "lang": "en", "kind": "faq"}
     posted = ask("blue", k=2, filters=filters, explain=True, min_confidence=0.9)
     assert timeless(client.get(f"/ask?{query}").json()) == timeless(posted)
+
+
+def test_metadata_filters_by_key_and_value(ask):
+    assert ask("blue", filters={"metadata": {"nonesuch": ["x"]}})["hits"] == []
 
 
 def test_python_gives_the_answer_that_http_gives(searcher, ask):
