@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriever.cli import main
@@ -87,6 +87,7 @@ TEXTS = st.text("aB1 .?!*_`<>[]()#&|~\\-+=:;,\"'{}/@é\n", min_size=1, max_size=
 MARKED = TEXTS.map(lambda text: f"<p>{text}</p><ul><li>{text}</li></ul><pre>{text}</pre>")
 
 
+@settings(deadline=None)
 @given(TEXTS, st.one_of(TEXTS, MARKED), st.lists(TEXTS, max_size=3), st.sampled_from(FORMATS))
 def test_any_text_is_read_back_the_same(tmp_path_factory, question, answer, alternates, form):
     folder = tmp_path_factory.mktemp("any")
