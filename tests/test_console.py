@@ -19,6 +19,7 @@ from retriever.types import (
     Highlight,
     Hit,
     Manifest,
+    Nearest,
     Refusal,
     Source,
     Timings,
@@ -183,6 +184,12 @@ def test_a_manifest_names_snapshot_entries_encoder_and_weights(shown):
     out = shown(console.show_manifest, MANIFEST, verified=False)
     for part in ("the-snapshot", "3 from 2 files", "hashing", "0" * 64, "512 dimensions"):
         assert part in out
+
+
+def test_a_manifest_says_how_near_rows_are_found(shown):
+    assert "every vector compared" in shown(console.show_manifest, MANIFEST, verified=False)
+    lists = replace(MANIFEST, nearest=Nearest("lists", 1024, 64, 0.9912))
+    assert "64 of 1024 lists read, recall@10 0.991" in shown(console.show_manifest, lists, verified=False)
 
 
 def test_only_a_verified_manifest_says_so(shown):

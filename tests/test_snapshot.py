@@ -26,7 +26,7 @@ from retriever.readers import read_corpus
 from retriever.snapshot import FORMAT, build_lock, current_id, open_snapshot, publish, read_manifest, snapshot_ids
 from retriever.types import Counts
 
-FILES = ["entries.jsonl", "entries.npy", "facets.json", "lexical.bin", "manifest.json"]
+FILES = ["entries.jsonl", "entries.npy", "facets.json", "facets.npy", "lexical.bin", "manifest.json"]
 FILES += ["passages.npy", "vectors.faiss"]
 
 

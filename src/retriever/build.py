@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from retriever.cache import KeptBytes, VectorCache
@@ -22,9 +21,17 @@ from retriever.errors import CorpusError, PublishFailed, SnapshotError
 from retriever.lexical import write_lexical
 from retriever.passages import passages_of
 from retriever.readers import read_corpus
-from retriever.snapshot import build_lock, encode_entries, encode_passages, facets_of, publish, tidy, verified_manifest
+from retriever.snapshot import (
+    build_lock,
+    encode_entries,
+    encode_passages,
+    publish,
+    tidy,
+    verified_manifest,
+    write_facets,
+)
 from retriever.types import Corpus, Counts, Encoder, FileReport, Manifest, Passage, Vectors
-from retriever.vectors import write_vectors
+from retriever.vectors import prepare_vectors
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how much of it is done, and how much there is."""
@@ -80,14 +87,16 @@ def build(
         with _kept(index / "cache.sqlite") as path, VectorCache(path, encoder.spec) as cache:
             vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
 
+        # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
+        prepared = prepare_vectors(vectors, np.array([p.kind != "sentence" for _, p in passages]))
         main_lang = Counter(entry.lang for entry in entries).most_common(1)[0][0]
 
         def write(folder: Path) -> None:
             (folder / "entries.jsonl").write_bytes(raw)
             np.save(folder / "entries.npy", table)
             np.save(folder / "passages.npy", encode_passages(passages))
-            (folder / "facets.json").write_bytes(msgspec.json.encode(facets_of(entries)))
-            write_vectors(vectors, folder / "vectors.faiss")
+            write_facets(entries, folder)
+            prepared.write(folder)
             write_lexical(entries, main_lang, encoder.words(), folder)
             for name, path in encoder.files.items():
                 _link(path, folder / name)
@@ -103,6 +112,7 @@ def build(
             calibration=replace(PRIOR, floor=_floor(encoder, vectors, [p.kind for _, p in passages])),
             lang=main_lang,
             keep=keep,
+            nearest=prepared.nearest,
         )
         progress("publish", 1, 1)
     took = time.perf_counter() - began

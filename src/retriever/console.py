@@ -17,7 +17,7 @@ from rich.table import Table
 from retriever.build import BuildReport
 from retriever.build import Progress as Report
 from retriever.errors import InputError
-from retriever.types import Answer, Calibration, FileReport, Hit, Manifest
+from retriever.types import Answer, Calibration, FileReport, Hit, Manifest, Nearest
 
 _WIDTH = 100
 
@@ -150,11 +150,20 @@ def show_manifest(manifest: Manifest, *, verified: bool) -> None:
         "encoder": encoder.model,
         "weights": f"sha256 {encoder.weights}",
         "vectors": f"{encoder.dimension} dimensions, {encoder.precision}, pooling {encoder.pooling}",
+        "nearest": _nearest(manifest.nearest),
         "window": f"{encoder.window} tokens",
         "confidence": _curves(manifest.calibration),
     }
     for name, value in rows.items():
         print(f"{name:<11} {_plain(value)}")
+
+
+def _nearest(nearest: Nearest) -> str:
+    if nearest.kind == "exact":
+        return "every vector compared"
+    if nearest.kind == "half":
+        return "every vector that is no sentence's compared, in half precision"
+    return f"{nearest.probes} of {nearest.lists} lists read, recall@10 {nearest.recall:.3f} as measured at build"
 
 
 def _curves(calibration: Calibration) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,7 @@ from retriever.ranking import PIN, best_by_kind, contributions, dense_evidence, 
 from retriever.show import show_hit
 from retriever.snapshot import KINDS, Snapshot, open_snapshot
 from retriever.types import (
+    Allowed,
     Answer,
     Encoder,
     EncoderSpec,
@@ -38,6 +39,7 @@ from retriever.types import (
 
 # The entry that answers is among the nearest 30 for 96 to 100% of the questions of public FAQ sets; these leave room.
 _NEAREST_ROWS, _NEAREST_ENTRIES, _BY_WORDS = 400, 2 * MAX_K, 30
+_KEPT_PERMITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,28 @@ class Ranked:
         return slice(int(self.begin[at]), int(end))
 
 
+@dataclass(frozen=True, slots=True)
+class _Permit:
+    """What a filter lets pass: how many entries and rows, and which; None is all of them."""
+
+    entries: int
+    most: int
+    mask: Mask | None
+    rows: Allowed | None
+
+
+def _permit_of(snapshot: Snapshot, filters: Filters, today: date | None) -> _Permit:
+    """Return what `filters` let pass, and of it what holds `today` if a day is given."""
+    mask = snapshot.allowed(filters)
+    if today is not None:
+        mask &= snapshot.valid(today)
+    permitted = int(np.count_nonzero(mask))
+    if permitted == len(mask):
+        return _Permit(permitted, len(snapshot.owners), None, None)
+    rows = Allowed.of(mask[snapshot.owners])
+    return _Permit(permitted, rows.count, mask, rows)
+
+
 class Searcher:
     """A snapshot and the encoder it was made with, ready to be asked. Safe to use from several threads."""
 
@@ -83,6 +107,7 @@ class Searcher:
         self._message = message
         self._expired = expired
         self._today = today
+        self._permits: dict[Hashable, _Permit] = {}
 
     @classmethod
     def open(
@@ -116,7 +141,8 @@ class Searcher:
 
     def sample(self, count: int) -> list[str]:
         """Return up to `count` questions that the index holds, spread over it, as examples of what to ask."""
-        ordinals = np.flatnonzero(self._allowed(Filters()))
+        mask = self._permit(Filters()).mask
+        ordinals = np.arange(len(self._snapshot.starts) - 1) if mask is None else np.flatnonzero(mask)
         spread = np.linspace(0, len(ordinals) - 1, min(count, len(ordinals)), dtype=np.int64)
         return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
 
@@ -150,10 +176,10 @@ class Searcher:
         query = self._snapshot.lexical.correct(question)
         vector = self._encoder.encode([query], "query")[0]
         encoded = time.perf_counter()
-        allowed = self._allowed(filters or Filters())
+        permit = self._permit(filters or Filters())
         pinned = self._snapshot.pinned(question)
-        pinned = pinned[allowed[pinned]]
-        ranked = self._rank(query, vector, allowed, pinned)
+        pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
+        ranked = self._rank(query, vector, permit, pinned)
         entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
         # The words that carry no matter are known for English only.
         english = self.manifest.lang.partition("-")[0] == "en"
@@ -183,14 +209,10 @@ class Searcher:
 
     # --- ranking --------------------------------------------------------------------------------------------------
 
-    def _allowed(self, filters: Filters) -> Mask:
-        allowed = self._snapshot.allowed(filters)
-        return allowed & self._snapshot.valid(self._today()) if self._expired == "withhold" else allowed
-
-    def _rank(self, query: str, vector: Vectors, allowed: Mask, pinned: Rows) -> Ranked:
+    def _rank(self, query: str, vector: Vectors, permit: _Permit, pinned: Rows) -> Ranked:
         snapshot = self._snapshot
         asked = snapshot.lexical.look_up(query)
-        ordinals = np.union1d(self._candidates(vector, asked, allowed), pinned)
+        ordinals = np.union1d(self._candidates(vector, asked, permit), pinned)
         if not len(ordinals):
             none = np.zeros(0, np.float32)
             return Ranked(ordinals, none, {}, ordinals, none, ordinals, ordinals)
@@ -209,22 +231,30 @@ class Searcher:
         parts = {name: part[place] for name, part in parts.items()}
         return Ranked(ordinals[place], scores[place], parts, rows, cosines, begin, place)
 
-    def _candidates(self, vector: Vectors, asked: Asked, allowed: Mask) -> Rows:
+    def _candidates(self, vector: Vectors, asked: Asked, permit: _Permit) -> Rows:
         """Return the ordinals of the entries worth weighing: the nearest, and those that share most words."""
         snapshot = self._snapshot
-        permitted = int(np.count_nonzero(allowed))
-        wanted = min(_NEAREST_ENTRIES, permitted)
-        rows = None if permitted == len(allowed) else allowed[snapshot.owners]
-        most = len(snapshot.owners) if rows is None else int(np.count_nonzero(rows))
-        count = min(_NEAREST_ROWS, most)
+        wanted = min(_NEAREST_ENTRIES, permit.entries)
+        count = min(_NEAREST_ROWS, permit.most)
         while True:
-            found = snapshot.owners[snapshot.vectors.search(vector, count, rows).rows]
-            nearest = np.array(list(dict.fromkeys(found.tolist()))[:wanted], dtype=np.int64)
-            if len(nearest) >= wanted or count >= most:
+            rows = snapshot.vectors.search(vector, count, permit.rows).rows
+            nearest = np.array(list(dict.fromkeys(snapshot.owners[rows].tolist()))[:wanted], dtype=np.int64)
+            if len(nearest) >= wanted or len(rows) < count or count >= permit.most:
                 break
-            count = min(count * 4, most)
-        by_words = asked.best(_BY_WORDS, None if permitted == len(allowed) else allowed)
-        return np.union1d(nearest, by_words)
+            count = min(count * 4, permit.most)
+        return np.union1d(nearest, asked.best(_BY_WORDS, permit.mask))
+
+    def _permit(self, filters: Filters) -> _Permit:
+        """Return what `filters` let pass. The last few are kept: to make one, every entry is looked at."""
+        today = self._today() if self._expired == "withhold" else None
+        metadata = tuple((key, tuple(values)) for key, values in filters.metadata.items())
+        key = (filters.tags, filters.source, filters.lang, filters.kind, metadata, today)
+        permit = self._permits.get(key)
+        if permit is None:
+            if len(self._permits) >= _KEPT_PERMITS:
+                self._permits.clear()
+            permit = self._permits[key] = _permit_of(self._snapshot, filters, today)
+        return permit
 
     # --- deciding -------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@
         entries.jsonl        one entry a line, sorted by id
         entries.npy          where each line starts, how long it is, its crc32
         passages.npy         a row each: its entry, kind, paragraph, start and end
-        facets.json          tag, file, lang, kind, pin, date, metadata → the entries that carry it
-        vectors.faiss        a unit vector a row
+        facets.json, .npy    tag, file, lang, kind, pin, date, metadata → the entries that carry it
+        vectors.faiss        a unit vector a row, searched exactly; or where there are many,
+        vectors.npy          a unit vector a row in half precision, and
+        nearest.faiss        a rough index of the rows that are no sentences
         lexical.bin          the words of entries, by ordinal
         encoder.*            the exported encoder, so that the snapshot can be served without the model
         manifest.json        written last: what all this is, and the sha256 of each file
@@ -27,8 +29,10 @@ import os
 import re
 import shutil
 import zlib
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -38,11 +42,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.arrays import open_array
 from retriever.errors import BuildBusy, FormatMismatch, NoSnapshot, PublishFailed, SnapshotDamaged
 from retriever.lexical import Lexical
 from retriever.passages import entry_text
 from retriever.ranking import pin_key
 from retriever.types import (
+    EXACTLY,
     Calibration,
     Counts,
     EncoderSpec,
@@ -50,6 +56,7 @@ from retriever.types import (
     Filters,
     Manifest,
     Mask,
+    Nearest,
     Passage,
     PassageKind,
     Rows,
@@ -57,10 +64,11 @@ from retriever.types import (
 )
 from retriever.vectors import open_vectors
 
-FORMAT = 3
+FORMAT = 4
 KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer", "sentence", "entry")
 PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start", "<u4"), ("end", "<u4")])
 LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
+_Spans = dict[str, dict[str, tuple[int, int]]]
 _FACETS = ("tags", "source", "lang", "kind", "pins", "valid_from", "valid_until")
 _MOST_FILTERABLE = 200  # characters
 _BUILD_AGAIN = "Build it again: retriever build"
@@ -106,11 +114,11 @@ def encode_passages(passages: Sequence[tuple[int, Passage]]) -> NDArray[np.void]
     )
 
 
-def facets_of(entries: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
-    """Return, for each thing that can be filtered on, the ordinals of the entries that carry each of its values."""
-    facets: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in _FACETS}
+def write_facets(entries: Iterable[Entry], folder: Path) -> None:
+    """Write, for each value of each thing that can be filtered on, the ordinals of the entries that carry it."""
+    facets: dict[str, dict[str, array[int]]] = {name: defaultdict(_ordinals) for name in _FACETS}
     for ordinal, entry in enumerate(entries):
-        for tag in entry.tags:
+        for tag in dict.fromkeys(entry.tags):
             facets["tags"][tag].append(ordinal)
         facets["source"][entry.source.file].append(ordinal)
         facets["lang"][entry.lang].append(ordinal)
@@ -121,9 +129,21 @@ def facets_of(entries: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
             if day:
                 facets[name][day.isoformat()].append(ordinal)
         for key, value in entry.metadata.items():
-            for shown in _filterable(value):
-                facets.setdefault(f"metadata.{key}", defaultdict(list))[shown].append(ordinal)
-    return facets
+            for shown in sorted(_filterable(value)):
+                facets.setdefault(f"metadata.{key}", defaultdict(_ordinals))[shown].append(ordinal)
+    spans: _Spans = {}
+    carried = _ordinals()
+    for name, values in facets.items():
+        spans[name] = {}
+        for value, ordinals in values.items():
+            spans[name][value] = (len(carried), len(carried) + len(ordinals))
+            carried += ordinals
+    (folder / "facets.json").write_bytes(msgspec.json.encode(spans))
+    np.save(folder / "facets.npy", np.asarray(carried, np.int32))
+
+
+def _ordinals() -> array[int]:
+    return array("i")
 
 
 def _filterable(value: object) -> set[str]:
@@ -147,6 +167,7 @@ def publish(
     calibration: Calibration,
     lang: str,
     keep: int,
+    nearest: Nearest = EXACTLY,
 ) -> Manifest:
     """Publish what `write` puts into the folder that it is given, whole or not at all, and return its manifest.
 
@@ -158,7 +179,7 @@ def publish(
         _sweep(index)
         folder.mkdir()
         write(folder)
-        manifest = _seal(folder, corpus, encoder, counts, calibration, lang)
+        manifest = _seal(folder, corpus, encoder, counts, calibration, lang, nearest)
         home = index / "snapshots" / manifest.id
         home.parent.mkdir(exist_ok=True)
         folder.rename(home)
@@ -182,7 +203,13 @@ def tidy(index: Path, keep: int) -> None:
 
 
 def _seal(
-    folder: Path, corpus: str, encoder: EncoderSpec, counts: Counts, calibration: Calibration, lang: str
+    folder: Path,
+    corpus: str,
+    encoder: EncoderSpec,
+    counts: Counts,
+    calibration: Calibration,
+    lang: str,
+    nearest: Nearest,
 ) -> Manifest:
     """Make the folder's files read-only and durable, and write the manifest, last."""
     files = {}
@@ -192,7 +219,7 @@ def _seal(
         _sync(path)
     now = datetime.now(UTC)
     made = now.isoformat(timespec="milliseconds")
-    draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files)
+    draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files, nearest)
     manifest = replace(draft, id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{_fingerprint(draft)}")
     path = folder / "manifest.json"
     path.write_bytes(_manifest_bytes(manifest))
@@ -251,8 +278,27 @@ def _remove_unused(folder: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the sha256 of a file; of one larger than a part, that of its parts' own, which are read side by side."""
+    size = path.stat().st_size
+    if size <= _PART:
+        return _digest_part(path, 0).hex()
+    with ThreadPoolExecutor(_READERS) as readers:
+        parts = list(readers.map(lambda start: _digest_part(path, start), range(0, size, _PART)))
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+# One core digests about 1.5 GB a second, and the snapshot of a million entries has several.
+_PART, _READ_AT_ONCE, _READERS = 64 * 2**20, 2**20, os.cpu_count() or 1
+
+
+def _digest_part(path: Path, start: int) -> bytes:
+    digest, end = hashlib.sha256(), start + _PART
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while start < end and (block := file.read(min(_READ_AT_ONCE, end - start))):
+            digest.update(block)
+            start += len(block)
+    return digest.digest()
 
 
 # --- opening ------------------------------------------------------------------------------------------------------
@@ -358,7 +404,7 @@ class Snapshot:
     manifest: Manifest
     vectors: VectorStore
     lexical: Lexical
-    owners: Rows
+    owners: NDArray[np.int32]
     starts: Rows
     kinds: NDArray[np.uint8]
     folder: Path
@@ -366,7 +412,8 @@ class Snapshot:
     _entries: _File
     _lines: NDArray[np.void]
     _passages: NDArray[np.void]
-    _facets: dict[str, dict[str, list[int]]]
+    _facets: _Spans
+    _carried: NDArray[np.int32]
 
     def entry(self, ordinal: int) -> Entry:
         """Return the entry at `ordinal`. Raises SnapshotDamaged if it changed on disk since the snapshot was opened."""
@@ -406,21 +453,25 @@ class Snapshot:
     def _having(self, facet: str, values: Sequence[str]) -> Mask:
         mask = np.zeros(len(self._lines), dtype=np.bool_)
         for value in values:
-            mask[self._facets.get(facet, {}).get(value, [])] = True
+            mask[self._carrying(facet, value)] = True
         return mask
 
     def valid(self, today: date) -> Mask:
         """Return which entries hold on the day that is given, shape (entries,)."""
         mask, day = np.ones(len(self._lines), dtype=np.bool_), today.isoformat()
-        for until, ordinals in self._facets.get("valid_until", {}).items():
-            mask[ordinals] &= until >= day
-        for begin, ordinals in self._facets.get("valid_from", {}).items():
-            mask[ordinals] &= begin <= day
+        for until in self._facets.get("valid_until", {}):
+            mask[self._carrying("valid_until", until)] &= until >= day
+        for begin in self._facets.get("valid_from", {}):
+            mask[self._carrying("valid_from", begin)] &= begin <= day
         return mask
 
     def pinned(self, question: str) -> Rows:
         """Return the ordinals of the entries that their owner wants first for `question`."""
-        return np.array(self._facets.get("pins", {}).get(pin_key(question), []), dtype=np.int64)
+        return self._carrying("pins", pin_key(question)).astype(np.int64)
+
+    def _carrying(self, facet: str, value: str) -> NDArray[np.int32]:
+        start, end = self._facets.get(facet, {}).get(value, (0, 0))
+        return self._carried[start:end]
 
     def verify(self) -> None:
         """Check every file against the manifest. Raises SnapshotDamaged naming the first that differs."""
@@ -487,22 +538,23 @@ def _load(held: _File, index: Path, snapshot_id: str) -> Snapshot:
     manifest = _read_manifest(index, snapshot_id)
     folder = index / "snapshots" / snapshot_id
     _verify(folder, manifest)
-    passages = np.load(folder / "passages.npy", allow_pickle=False)
-    lines = np.load(folder / "entries.npy", allow_pickle=False)
-    owners = passages["entry"].astype(np.int64)
+    passages, lines = open_array(folder / "passages.npy"), open_array(folder / "entries.npy")
+    owners = passages["entry"].astype(np.int32)
+    held_by = np.bincount(owners, minlength=len(lines))
     return Snapshot(
         manifest=manifest,
-        vectors=open_vectors(folder / "vectors.faiss"),
+        vectors=open_vectors(folder, manifest.nearest),
         lexical=Lexical(folder, manifest.lang, len(lines)),
         owners=owners,
-        starts=np.searchsorted(owners, np.arange(len(lines) + 1)),
+        starts=np.concatenate([[0], np.cumsum(held_by)]),
         kinds=passages["kind"].copy(),
         folder=folder,
         _held=held,
         _entries=_File(folder / "entries.jsonl"),
         _lines=lines,
         _passages=passages,
-        _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=dict[str, dict[str, list[int]]]),
+        _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=_Spans),
+        _carried=open_array(folder / "facets.npy"),
     )
 
 

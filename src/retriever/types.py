@@ -194,6 +194,22 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Nearest:
+    """How near rows are found: `exact`, all in `half` precision, or in `lists`, of which `probes` are read.
+
+    `recall` is the share of the ten best rows that it finds, as measured at build.
+    """
+
+    kind: Literal["exact", "half", "lists"] = "exact"
+    lists: int = 0
+    probes: int = 0
+    recall: float = 1.0
+
+
+EXACTLY = Nearest()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a snapshot is and must contain. `files` maps each file's name to its sha256."""
 
@@ -206,6 +222,7 @@ class Manifest:
     calibration: Calibration
     lang: str
     files: Mapping[str, str]
+    nearest: Nearest = EXACTLY
 
 
 class Encoder(Protocol):
@@ -233,11 +250,11 @@ class Encoder(Protocol):
 
 
 class VectorStore(Protocol):
-    """Unit vectors by row, searched by inner product."""
+    """Unit vectors by row, searched by inner product. Implemented exactly, and by a rough index of some rows."""
 
     def __len__(self) -> int: ...
 
-    def search(self, query: Vectors, k: int, allowed: Mask | None = None) -> Candidates:
+    def search(self, query: Vectors, k: int, allowed: Allowed | None = None) -> Candidates:
         """Return the k best rows (fewer where fewer are allowed) for one query of shape (dimension,), best first."""
         ...
 
@@ -251,6 +268,21 @@ class VectorStore(Protocol):
 
 
 # --- a search -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Rows that a search may return: how many, and a bit each, the first the lowest of the first byte."""
+
+    count: int
+    bits: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, mask: Mask) -> Allowed:
+        """Return the rows where `mask`, shape (rows,), is true."""
+        import numpy as np
+
+        return cls(int(np.count_nonzero(mask)), np.packbits(mask, bitorder="little"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,36 @@
-"""Unit vectors by row in FAISS, searched exactly by inner product. The only module that knows FAISS.
+"""Unit vectors by row, searched by inner product: exactly while that is cheap, else through a rough index first.
 
-FAISS files carry no checksum and are not safe to open from a stranger: the snapshot's digests are checked first.
+Both stores give the k best rows of any mask. The exact one is the measure of the other, whose probes are set at build
+so that it finds what the exact one finds. The only module that knows FAISS, whose files carry no checksum and are not
+safe to open from a stranger: the snapshot's digests are checked first.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.types import Candidates, Mask, Rows, Vectors
+from retriever.arrays import open_array
+from retriever.types import EXACTLY, Allowed, Candidates, Mask, Nearest, Rows, Vectors, VectorStore
 
 # One query gains nothing from two threads and loses much on a busy machine. It holds for the thread that sets it only,
 # so every call does.
 _THREADS = 1
+
+EXACT, ROUGH, KEPT = "vectors.faiss", "nearest.faiss", "vectors.npy"
+"""The exact store's one file; or the rough index, and the vectors themselves."""
+
+# Comparing so many of 384 numbers takes 4.5 ms on one thread: rows of any kind as they are, or rows in half precision.
+# Lists take a tenth of that, and some seconds to make (docs/scale.md).
+MOST_EXACT, MOST_HALF = 50_000, 120_000
+_BLOCK = 65_536
 
 
 class FlatStore:
@@ -27,16 +42,13 @@ class FlatStore:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, query: Vectors, k: int, allowed: Mask | None = None) -> Candidates:
+    def search(self, query: Vectors, k: int, allowed: Allowed | None = None) -> Candidates:
         """Return the k best rows (fewer where fewer are allowed) for one query of shape (dimension,), best first."""
         faiss.omp_set_num_threads(_THREADS)
         k = min(k, len(self))
         if k == 0:
-            return Candidates(np.zeros(0, np.int64), np.zeros(0, np.float32))
-        params = None
-        if allowed is not None:
-            bits = np.packbits(allowed, bitorder="little")
-            params = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg, arg-type]
+            return _NONE
+        params = None if allowed is None else faiss.SearchParameters(sel=_selector(allowed))  # type: ignore[call-arg]
         scores, rows = self._index.search(query.reshape(1, -1), k, params=params)
         found = rows[0] >= 0
         return Candidates(rows[0][found], scores[0][found])
@@ -67,14 +79,189 @@ class FlatStore:
         return scores
 
 
-def write_vectors(vectors: Vectors, path: Path) -> None:
-    """Write unit vectors of shape (rows, dimension) as an exact inner-product index."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
+class RoughStore:
+    """Vectors in half precision, mapped where they are many, and a rough index that finds the nearest of them.
+
+    What the index finds is compared once more by the vectors themselves, so scores are those of `get`.
+    """
+
+    def __init__(self, index: faiss.Index, vectors: NDArray[np.float16], nearest: Nearest) -> None:
+        self._index = index
+        self._vectors = vectors
+        self._nearest = nearest
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def search(self, query: Vectors, k: int, allowed: Allowed | None = None) -> Candidates:
+        """Return about the k best rows (fewer where fewer are allowed) for one query of shape (dimension,).
+
+        Only rows in the index are found. Under a mask more lists are read, and all of them rather than find too few.
+        """
+        indexed = int(self._index.ntotal)
+        k = min(k, indexed if allowed is None else min(indexed, allowed.count))
+        if k == 0:
+            return _NONE
+        share = 1.0 if allowed is None else allowed.count / len(self)
+        rows = self._near(query, k, allowed, int(self._nearest.probes / share))
+        if len(rows) < k and self._nearest.kind == "lists":
+            rows = self._near(query, k, allowed, self._nearest.lists)
+        scores = self.compare(query, rows)
+        best = np.lexsort((rows, -scores))[:k]
+        return Candidates(rows[best], scores[best])
+
+    def _near(self, query: Vectors, k: int, allowed: Allowed | None, probes: int) -> Rows:
+        faiss.omp_set_num_threads(_THREADS)
+        given: dict[str, Any] = {} if allowed is None else {"sel": _selector(allowed)}
+        params: Any = faiss.SearchParameters(**given)
+        if self._nearest.kind == "lists":
+            params = faiss.SearchParametersIVF(nprobe=min(probes, self._nearest.lists), **given)  # type: ignore[call-arg]
+        _, rows = self._index.search(query.reshape(1, -1), max(k, _COMPARED), params=params)
+        found: Rows = rows[0][rows[0] >= 0]
+        return found
+
+    def get(self, rows: Rows) -> Vectors:
+        """Return the vectors of `rows`, shape (len(rows), dimension), as half precision holds them."""
+        return self._vectors[rows].astype(np.float32)
+
+    def compare(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """Return the inner product of one query of shape (dimension,) with each of `rows`, on one thread."""
+        query, vectors = np.ascontiguousarray(query, np.float32), self.get(rows)
+        scores = np.empty(len(rows), np.float32)
+        given = (faiss.swig_ptr(array) for array in (scores, query, vectors))
+        faiss.fvec_inner_products_ny(*given, len(query), len(rows))  # type: ignore[attr-defined]
+        return scores
+
+
+_NONE = Candidates(np.zeros(0, np.int64), np.zeros(0, np.float32))
+# As many by quarter bytes hold the ten best nearly always: docs/scale.md.
+_COMPARED = 400
+
+
+def _selector(allowed: Allowed) -> faiss.IDSelector:
+    return faiss.IDSelectorBitmap(allowed.bits)  # type: ignore[call-arg, arg-type]
+
+
+# --- a build ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Vectors ready to be written, and how they will be searched."""
+
+    nearest: Nearest
+    vectors: NDArray[Any]
+    rough: faiss.Index | None
+
+    def write(self, folder: Path) -> None:
+        """Write the files that `open_vectors` opens."""
+        if self.rough is None:
+            index = faiss.IndexFlatIP(self.vectors.shape[1])
+            index.add(self.vectors)
+            _write(index, folder / EXACT)
+            return
+        _write(self.rough, folder / ROUGH)
+        np.save(folder / KEPT, self.vectors.astype(np.float16, copy=False))
+
+
+def prepare_vectors(
+    vectors: NDArray[Any], searched: Mask, most_exact: int = MOST_EXACT, most_half: int = MOST_HALF
+) -> Prepared:
+    """Choose how unit vectors of shape (rows, dimension), float32 or float16, are searched, and make ready for it.
+
+    Up to `most_exact` rows are compared one by one. Of more, only those of `searched` are found, shape (rows,): up to
+    `most_half` of them are compared in half precision, and more are put into lists. The same vectors give the same.
+    """
+    if len(vectors) <= most_exact:
+        return Prepared(EXACTLY, vectors, None)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    rows, dimension = np.flatnonzero(searched), vectors.shape[1]
+    lists = _train(vectors, rows) if len(rows) > most_half else None
+    kind = faiss.ScalarQuantizer.QT_fp16
+    rough = lists or faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT))
+    for block in _blocks(rows):
+        rough.add_with_ids(vectors[block].astype(np.float32), block)
+    nearest = Nearest("half") if lists is None else _set_probes(lists, vectors, rows)
+    return Prepared(nearest, vectors, rough)
+
+
+def _train(vectors: NDArray[Any], rows: Rows) -> faiss.IndexIVF:
+    """Return empty lists: the centres of near vectors, and how a vector becomes quarter bytes."""
+    count, dimension = 2 ** round(np.log2(2 * np.sqrt(len(rows)))), vectors.shape[1]
+    count = min(max(count, 64), _MOST_LISTS)
+    rng = np.random.default_rng(0)
+    sample = np.sort(rng.choice(rows, min(len(rows), count * _SAMPLES), replace=False))
+    taught = vectors[sample].astype(np.float32)
+    means = faiss.Kmeans(dimension, count, niter=10, seed=1, spherical=True, max_points_per_centroid=_SAMPLES)
+    means.train(taught)
+    centres = faiss.IndexFlatIP(dimension)
+    centres.add(means.centroids)  # type: ignore[arg-type]
+    parts = dimension // 2 if dimension % 2 == 0 else dimension
+    lists = faiss.IndexIVFPQFastScan(centres, dimension, count, parts, 4, faiss.METRIC_INNER_PRODUCT)
+    lists.train(taught)
+    centres.this.disown()  # type: ignore[attr-defined]  # the lists own it from here, and free it
+    lists.own_fields = True
+    return lists
+
+
+# More lists make a search no faster below ten million rows, and training slower: its time goes with their square.
+_MOST_LISTS, _SAMPLES = 2048, 40
+
+
+def _set_probes(lists: faiss.IndexIVF, vectors: NDArray[Any], rows: Rows) -> Nearest:
+    """Return the fewest lists to read that give the recall wanted, and the recall of the ten best that they give."""
+    asked = _asked(vectors, rows)
+    best = _exact(asked, vectors, rows, 10)
+    probes, recall = 4, 0.0
+    while recall < _RECALL and probes < lists.nlist:
+        probes = min(2 * probes, lists.nlist)
+        store = RoughStore(lists, vectors, Nearest("lists", lists.nlist, probes))
+        found = [store.search(query, 10).rows for query in asked]
+        recall = float(np.mean([len(np.intersect1d(f, b)) / len(b) for f, b in zip(found, best, strict=True)]))
+    return Nearest("lists", lists.nlist, probes, round(recall, 4))
+
+
+# 0.98 is what is promised; real questions lie a little farther from the passages than these do.
+_RECALL = 0.99
+
+
+def _asked(vectors: NDArray[Any], rows: Rows) -> Vectors:
+    """Return vectors like those of questions: near a passage, and drawn from it towards others."""
+    rng = np.random.default_rng(1)
+    some, others = (vectors[rng.choice(rows, _ASKED)].astype(np.float32) for _ in range(2))
+    mixed = some + np.float32(_DRAWN) * others
+    asked: Vectors = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    return asked
+
+
+_ASKED, _DRAWN = 256, 0.8
+
+
+def _exact(asked: Vectors, vectors: NDArray[Any], rows: Rows, k: int) -> Rows:
+    """Return the k best of `rows` for each vector of `asked`, shape (asked, k), by comparing all of them."""
+    best, scores = np.zeros((len(asked), 0), np.int64), np.zeros((len(asked), 0), np.float32)
+    for block in _blocks(rows):
+        new = asked @ vectors[block].astype(np.float32).T
+        near = np.argpartition(-new, min(k, len(block) - 1), axis=1)[:, :k]
+        best = np.hstack([best, block[near]])
+        scores = np.hstack([scores, np.take_along_axis(new, near, axis=1)])
+        kept = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        best, scores = np.take_along_axis(best, kept, axis=1), np.take_along_axis(scores, kept, axis=1)
+    return best
+
+
+def _blocks(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows), _BLOCK):
+        yield rows[start : start + _BLOCK]
+
+
+def _write(index: faiss.Index, path: Path) -> None:
     # FAISS's own writer forgets an error at close: a disk that fills up at the last bytes would go unnoticed.
     path.write_bytes(faiss.serialize_index(index).data)
 
 
-def open_vectors(path: Path) -> FlatStore:
-    """Open what `write_vectors` wrote; its digest must have been checked."""
-    return FlatStore(faiss.read_index(str(path)))
+def open_vectors(folder: Path, nearest: Nearest) -> VectorStore:
+    """Open what `Prepared.write` wrote; its digests must have been checked."""
+    if nearest.kind == "exact":
+        return FlatStore(faiss.read_index(str(folder / EXACT)))
+    return RoughStore(faiss.read_index(str(folder / ROUGH)), open_array(folder / KEPT), nearest)

@@ -91,7 +91,8 @@ def test_ready_names_the_snapshot(client, searcher):
 
 def test_info_is_the_manifest(client):
     info = client.get("/info").json()
-    assert set(info) == {"id", "format", "created", "corpus", "encoder", "counts", "calibration", "lang", "files"}
+    told = {"id", "format", "created", "corpus", "encoder", "counts", "calibration", "lang", "files", "nearest"}
+    assert set(info) == told
     assert info["encoder"]["model"] == "hashing"
     assert {"floor", "scope", "right", "slope", "shift", "labelled"} == set(info["calibration"])
     assert (info["counts"]["entries"], info["counts"]["files"], info["counts"]["pages"]) == (6, 3, 1)
