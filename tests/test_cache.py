@@ -146,3 +146,26 @@ def test_a_file_of_bytes_that_is_no_database_is_made_anew(readings):
     readings.write_bytes(b"not a database at all" * 100)
     with KeptBytes(readings) as kept:
         assert len(kept) == 0
+
+
+def test_one_flipped_bit_of_a_vector_is_noticed(path):
+    flipped = bytearray(VECTORS[0].tobytes())
+    flipped[0] ^= 1
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE vectors SET vector = ? WHERE vector = ?", [bytes(flipped), VECTORS[0].tobytes()])
+    db.close()
+    assert set(known(path)) == {"two", "three"}
+
+
+def test_a_cache_found_damaged_while_it_is_written_is_made_anew(tmp_path):
+    texts = [f"text {n}" for n in range(200)]
+    vectors = HashingEncoder().encode(texts, "passage")
+    path = tmp_path / "cache.sqlite"
+    with VectorCache(path, SPEC) as cache:
+        cache.put(texts, vectors)
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(os.urandom(path.stat().st_size - 8192))
+    with VectorCache(path, SPEC) as cache:
+        cache.put(texts, vectors)
+        assert set(cache.get(texts)) == set(texts)

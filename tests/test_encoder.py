@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import SentenceEncoder, find_model, read_spec
 from retriever.encoder import load_encoder as load_any
+from retriever.encoder.tokens import load_tokenizer
 from retriever.errors import EncoderError
 
 # As sentence-transformers' own repository on the hub lists model.safetensors of all-MiniLM-L6-v2.
@@ -226,6 +227,21 @@ def test_what_fits_is_at_most_the_text_and_fits_again(text):
     encoder: SentenceEncoder = load_encoder_once()
     fits = encoder.fit(text)
     assert 0 < fits <= len(text) or not text
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    words=st.lists(st.sampled_from(["reset", "misunderstandings", "https://a.b/c?d=e", "x" * 99, "é", "-", "E-1042:"])),
+    times=st.integers(1, 60),
+)
+def test_words_counted_one_by_one_say_what_the_whole_text_does(words, times):
+    encoder: SentenceEncoder = load_encoder_once()
+    text = " ".join(words * times)
+    offsets = (
+        load_tokenizer(find_model(DEFAULT_MODEL) / "tokenizer.json").encode(text, add_special_tokens=False).offsets
+    )
+    budget = encoder.spec.window - 2
+    assert encoder.fit(text) == (len(text) if len(offsets) <= budget else offsets[budget][0])
 
 
 def load_encoder_once(_kept: list[SentenceEncoder] = []) -> SentenceEncoder:  # noqa: B006

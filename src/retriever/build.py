@@ -86,6 +86,7 @@ def build(
         passages = [(ordinal, p) for ordinal, entry in enumerate(entries) for p in passages_of(entry, encoder.fit)]
         with _kept(index / "cache.sqlite") as path, VectorCache(path, encoder.spec) as cache:
             vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
+            floor = _floor(encoder, cache, vectors, [p.kind for _, p in passages])
 
         # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
         prepared = prepare_vectors(vectors, np.array([p.kind != "sentence" for _, p in passages]))
@@ -109,7 +110,7 @@ def build(
             corpus=digest,
             encoder=encoder.spec,
             counts=counts,
-            calibration=replace(PRIOR, floor=_floor(encoder, vectors, [p.kind for _, p in passages])),
+            calibration=replace(PRIOR, floor=floor),
             lang=main_lang,
             keep=keep,
             nearest=prepared.nearest,
@@ -131,12 +132,23 @@ def _kept(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _floor(encoder: Encoder, vectors: Vectors, kinds: Sequence[str]) -> float:
+def _floor(encoder: Encoder, cache: VectorCache, vectors: Vectors, kinds: Sequence[str]) -> float:
     """Return the mean cosine of the shipped off-topic questions with the corpus's own: that of nothing in common."""
-    text = files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8")
-    asked = encoder.encode(text.splitlines(), "query").mean(axis=0)
+    asked = _off_topic(encoder, cache).mean(axis=0)
     questions = vectors[[kind == "question" for kind in kinds]].mean(axis=0)
     return round(float(asked @ questions), 4)
+
+
+def _off_topic(encoder: Encoder, cache: VectorCache) -> Vectors:
+    """Return the vectors of the shipped off-topic questions, each of them kept under a name that no passage has."""
+    questions = files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()
+    names = [f"\0query\0{question}" for question in questions]
+    known = cache.get(names)
+    if len(known) < len(set(names)):
+        vectors = encoder.encode(questions, "query")
+        cache.put(names, vectors)
+        return vectors
+    return np.stack([known[name] for name in names])
 
 
 def _link(path: Path, to: Path) -> None:
@@ -164,7 +176,7 @@ def _nothing(paths: Sequence[Path], corpus: Corpus) -> str:
 def _encode(texts: Sequence[str], encoder: Encoder, cache: VectorCache, progress: Progress) -> tuple[Vectors, int]:
     """Return the vectors of `texts`, shape (len(texts), dimension), and how many rows had to be encoded."""
     known = cache.get(set(texts))
-    # Longest first: a batch pads to its longest text, and running out of memory shows at once.
+    # Longest first: fp32 pads a batch to its longest text, threads end together, and too little memory shows at once.
     new = sorted({text for text in texts if text not in known}, key=lambda text: (-len(text), text))
     for start in range(0, len(new), _ENCODE_AT_ONCE):
         progress("encode", start, len(new))

@@ -8,6 +8,7 @@ question, so that shares of two questions compare.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import re
 from array import array
@@ -76,10 +77,7 @@ class Analyzer:
 
     def terms(self, text: str) -> list[str]:
         """Return its words, and its compound chunks whole."""
-        words, lower = self.words(text), text.lower()
-        if _JOINED.search(lower) is None:
-            return words
-        return words + ["=" + c for c in _CHUNK.findall(lower) if _PART.fullmatch(c) is None]
+        return self.words(text) + _compounds(text)
 
     def term(self, word: str) -> str:
         """Return the term of one word, or of one compound chunk whole."""
@@ -87,13 +85,27 @@ class Analyzer:
 
     def pairs(self, text: str) -> list[str]:
         """Return its pairs of neighbouring words."""
+        return _pairs(self.words(text))
+
+    def terms_and_pairs(self, text: str) -> tuple[list[str], list[str]]:
+        """Return what `terms` and `pairs` do, in one pass."""
         words = self.words(text)
-        return [f"{first} {second}" for first, second in pairwise(words)]
+        return words + _compounds(text), _pairs(words)
 
     def codes(self, text: str) -> list[str]:
         """Return the terms of its identifiers and codes, each once."""
         codes = (chunk for chunk in _CHUNK.findall(text) if len(chunk) > 1 and is_code(chunk))
         return list(dict.fromkeys(map(self.term, codes)))
+
+
+def _compounds(text: str) -> list[str]:
+    lower = text.lower()
+    chunks = _CHUNK.findall(lower) if _JOINED.search(lower) else ()
+    return ["=" + chunk for chunk in chunks if _PART.fullmatch(chunk) is None]
+
+
+def _pairs(words: Sequence[str]) -> list[str]:
+    return [f"{first} {second}" for first, second in pairwise(words)]
 
 
 def _key(term: str) -> int:
@@ -177,13 +189,12 @@ class Documents:
     """The terms of entries in one field, each as a number in the order of first appearance: 4 bytes a term."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
         self._ids, self._ends = array("i"), array("q", [0])
 
     def add(self, terms: Iterable[str]) -> None:
         """Add an entry."""
-        numbers = self._numbers
-        self._ids.extend([numbers.setdefault(term, len(numbers)) for term in terms])
+        self._ids.extend(map(self._numbers.__getitem__, terms))
         self._ends.append(len(self._ids))
 
     def __len__(self) -> int:
@@ -290,10 +301,11 @@ def write_lexical(entries: Iterable[Entry], lang: str, known: Iterable[str], fol
     for entry in entries:
         asked = " \n ".join((entry.question, *entry.alternates))
         answer = "\n".join(paragraph.text for paragraph in entry.answer)
-        terms = analyzer.terms(asked)
-        question.add(terms)
-        words.add(terms * _QUESTION_TIMES + analyzer.terms(answer))
-        pairs.add(analyzer.pairs(asked) * _QUESTION_TIMES + analyzer.pairs(answer))
+        asked_terms, asked_pairs = analyzer.terms_and_pairs(asked)
+        terms, pairs_of_answer = analyzer.terms_and_pairs(answer)
+        question.add(asked_terms)
+        words.add(asked_terms * _QUESTION_TIMES + terms)
+        pairs.add(asked_pairs * _QUESTION_TIMES + pairs_of_answer)
         counts.update(set(_WORD.findall(f"{asked} {answer}".lower())))
     parts = {name: documents.columns() for name, documents in zip(_FIELDS, fields, strict=True)}
     parts["spelling"] = Spelling.index(counts, known, analyzer)

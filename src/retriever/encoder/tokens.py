@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # A bound on what is tokenised to find where a window ends; a wordpiece longer than this is one unknown token anyway.
 _CHARS_A_TOKEN = 100
+_WORDS_COUNTED = 200_000  # 30 MB at most
 _WORD_BEGINS = ("▁", "Ġ")
 # Shorter words are never taken for misspelt.
 _SHORTEST_WORD = 4
@@ -65,6 +67,28 @@ class Window:
 
     def fit(self, text: str) -> int:
         """Return how many leading characters of `text` the window holds: len(text) if all of it."""
+        if text.isascii() and self._at_most(text) <= self._budget:
+            return len(text)
         head = text[: self._budget * _CHARS_A_TOKEN]
         offsets = self.tokenizer.encode(head, add_special_tokens=False).offsets
         return len(head) if len(offsets) <= self._budget else int(offsets[self._budget][0])
+
+    def _at_most(self, text: str) -> int:
+        """Return a number that the tokens of an ASCII text do not exceed, without a run of the tokenizer.
+
+        No token is less than a character, and one more may begin the text. Where words are tokenised each by itself,
+        the words of a corpus are few, and each is counted once.
+        """
+        return sum(map(self._count, text.split())) if self._by_words and len(text) >= self._budget else len(text) + 1
+
+    @cached_property
+    def _by_words(self) -> bool:
+        kinds = type(self.tokenizer.model).__name__, type(self.tokenizer.pre_tokenizer).__name__
+        return kinds == ("WordPiece", "BertPreTokenizer")
+
+    @cached_property
+    def _count(self) -> Callable[[str], int]:
+        def count(word: str) -> int:
+            return len(self.tokenizer.encode(word, add_special_tokens=False).ids)
+
+        return lru_cache(_WORDS_COUNTED)(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from retriever.types import Entry, Refusal
 
 Fate = Literal["kept", "merged"] | Refusal
 MAX_SLUG_CHARS = 48
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
 _Content = tuple[str, str, str]
 
 
 def unite(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], list[Fate]]:
     """Return the entries to index, in order, and what became of each one given; an empty id is one to be made."""
     kept: list[Entry] = []
+    contents: list[_Content] = []
     by_id: dict[str, int] = {}
     by_content: defaultdict[_Content, list[int]] = defaultdict(list)
     fates: list[Fate] = []
@@ -35,12 +38,13 @@ def unite(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], list[Fate]]:
         if place is None:
             place = len(kept)
             by_content[content].append(place)
+            contents.append(content)
             kept.append(entry)
         else:
             kept[place] = _merged(kept[place], entry)
         if entry.id:
             by_id[entry.id] = place
-    return _with_ids(kept), fates
+    return _with_ids(kept, contents), fates
 
 
 def _same(entry: Entry, places: Sequence[int], kept: Sequence[Entry]) -> int | None:
@@ -70,14 +74,13 @@ def _taken(entry: Entry, owner: Entry) -> Refusal:
     return Refusal(entry.source.file, entry.source.line, reason)
 
 
-def _with_ids(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+def _with_ids(entries: Sequence[Entry], contents: Sequence[_Content]) -> tuple[Entry, ...]:
     """Give an id to each entry without one: of its question, or, where others ask the same, of its answer too."""
     taken = {entry.id for entry in entries if entry.id}
-    asked = Counter(_content(entry)[:2] for entry in entries if not entry.id)
+    asked = Counter(content[:2] for entry, content in zip(entries, contents, strict=True) if not entry.id)
     done = []
-    for entry in entries:
+    for entry, content in zip(entries, contents, strict=True):
         if not entry.id:
-            content = _content(entry)
             entry = replace(entry, id=_id(entry, content if asked[content[:2]] > 1 else content[:2], taken))  # noqa: PLW2901
             taken.add(entry.id)
         done.append(entry)
@@ -93,7 +96,11 @@ def _id(entry: Entry, basis: Sequence[str], taken: set[str]) -> str:
 
 def slug_of(text: str) -> str:
     """Return the words of `text` as an id shows them: letters and digits of any script, at most 48 characters."""
-    words = "".join(char if unicodedata.category(char)[0] in "LNM" else " " for char in fold(text)).split()
+    text = fold(text)
+    if text.isascii():
+        words = _ASCII_WORD.findall(text)
+    else:
+        words = "".join(char if unicodedata.category(char)[0] in "LNM" else " " for char in text).split()
     slug = "-".join(words)
     if len(slug) > MAX_SLUG_CHARS:
         slug = slug[: MAX_SLUG_CHARS + 1].rpartition("-")[0] or slug[:MAX_SLUG_CHARS]
