@@ -8,9 +8,12 @@ HOST :=
 PORT :=
 WHERE = $(foreach path,$(CORPUS),--corpus $(path)) $(if $(INDEX),--index $(INDEX))
 SETS ?= $(wildcard ../shared/eval/*/)
+# What both parts of `make bench` take.
+MEASURED = $(if $(CORPUS),--corpus $(CORPUS)) $(if $(QUESTIONS),--questions $(QUESTIONS)) \
+	$(if $(SERVE),--serve="$(SERVE)") $(if $(WRITE),--write)
 BIN := .venv/bin
 
-.PHONY: help install best build serve test check format evaluate docs lock chromium clean
+.PHONY: help install best build serve test check format evaluate bench docs lock chromium clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +55,10 @@ test: install chromium check  ## everything that CI runs
 evaluate: install  ## measure the product and simple systems on test sets (SETS="folder ...")
 	$(BIN)/python bench/evaluation.py $(SETS)
 
+bench: install  ## compare the speed with other systems' (CORPUS=... QUESTIONS=FILE SERVE="options" WRITE=1)
+	$(BIN)/python bench/speed.py $(MEASURED)
+	$(BIN)/python bench/stages.py $(MEASURED)
+
 docs: install  ## write the generated parts of the README, and its screenshot
 	$(BIN)/python scripts/write_docs.py
 	$(BIN)/python scripts/screenshots.py
@@ -71,4 +78,4 @@ lock:  ## pin the newest versions that pyproject.toml admits
 	rm -rf .lock
 
 clean:  ## remove what can be made again
-	rm -rf .venv .lock .evaluate index build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .lock .evaluate .bench index build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
