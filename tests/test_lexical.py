@@ -154,19 +154,27 @@ ASKED = ["the", "how", "ship", "pay", "card", "sea", "E1", "a.b", "gift", "zebra
 
 
 @settings(deadline=None)  # the first of them loads the engine
-@given(st.lists(st.sampled_from(ASKED), max_size=7).map(" ".join), st.integers(1, 40), st.integers(0, 9) | st.none())
-def test_the_best_by_words_are_those_that_weighing_every_entry_finds(shop, asked, count, seed):
+@given(
+    st.lists(st.sampled_from(ASKED), max_size=7).map(" ".join),
+    st.integers(1, 40),
+    st.integers(0, 9) | st.none(),
+    st.sampled_from([0, 300]),
+)
+def test_the_best_by_words_are_those_that_weighing_every_entry_finds(shop, asked, count, seed, few):
     allowed = np.ones(300, np.bool_) if seed is None else np.random.default_rng(seed).random(300) < seed / 9
     scores = score(shop, asked)
     total = np.where(allowed, scores.words + scores.pairs + scores.exact, 0)
     expected = [at for at in np.argsort(-total, kind="stable")[:count].tolist() if total[at] > 0]
-    assert shop.look_up(asked).best(count, None if seed is None else allowed).tolist() == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("retriever.lexical._FEW", few)
+        assert shop.look_up(asked).best(count, None if seed is None else allowed).tolist() == expected
 
 
 @pytest.mark.parametrize("asked", ["how the ship", "E1 the", '"the sea" how'])
-def test_scores_are_the_same_whichever_entries_are_weighed(shop, asked):
-    some = np.array([299, 0, 17, 4])
-    found, everything = shop.look_up(asked).scores(some), score(shop, asked)
+def test_scores_are_the_same_whichever_entries_are_weighed(shop, asked, monkeypatch):
+    some, everything = np.array([299, 0, 17, 4]), score(shop, asked)
+    monkeypatch.setattr("retriever.lexical._FEW", 0)
+    found = shop.look_up(asked).scores(some)
     for name in ("question", "words", "pairs", "exact"):
         assert getattr(found, name).tolist() == getattr(everything, name)[some].tolist()
 

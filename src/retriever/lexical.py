@@ -155,6 +155,13 @@ class Share:
             scores += column.at(ordinals)
         return scores / np.float32(self.total) if self.total else scores
 
+    def of_all(self, count: int) -> Scores:
+        """Return the share of every one of `count` entries: the same numbers as `at` gives."""
+        scores = np.zeros(count, np.float32)
+        for column in self.columns:
+            scores[column.entries] += column.values
+        return scores / np.float32(self.total) if self.total else scores
+
 
 class TermIndex:
     """The BM25 of every term in every entry, read by term."""
@@ -256,8 +263,11 @@ class Asked:
 
     def scores(self, ordinals: Rows) -> LexicalScores:
         """Return what the question's words say of the entries `ordinals`."""
+        fields = (self.question, self.words, self.pairs, self.exact)
+        if self.count <= _FEW:
+            return LexicalScores(*(share.of_all(self.count)[ordinals] for share in fields))
         at = ordinals.astype(np.int32)  # of the columns' own type, or each would be copied to search it
-        return LexicalScores(self.question.at(at), self.words.at(at), self.pairs.at(at), self.exact.at(at))
+        return LexicalScores(*(share.at(at) for share in fields))
 
     def best(self, count: int, allowed: Mask | None = None) -> Rows:
         """Return the entries that share most of the words, pairs and codes, best first: at most `count`, and exactly.
@@ -265,6 +275,8 @@ class Asked:
         Terms are added up from the rarest on. Once those left cannot lift an entry that has none of the rare ones among
         the best, only entries seen so far are weighed: the long columns of common words are then never walked.
         """
+        if self.count <= _FEW:
+            return self._best_of_few(count, allowed)
         columns = [(c, s.total or 1.0) for s in (self.words, self.pairs, self.exact) for c in s.columns]
         columns.sort(key=lambda column: len(column[0].entries))
         left = sum(column.most / total for column, total in columns)
@@ -286,7 +298,17 @@ class Asked:
         total_of = found.words + found.pairs + found.exact
         return worth[np.argsort(-total_of, kind="stable")[:count]].astype(np.int64)
 
+    def _best_of_few(self, count: int, allowed: Mask | None) -> Rows:
+        """Return the same by weighing every entry."""
+        total = self.words.of_all(self.count) + self.pairs.of_all(self.count) + self.exact.of_all(self.count)
+        if allowed is not None:
+            total[~allowed] = 0
+        best = np.argsort(-total, kind="stable")[:count]
+        return best[total[best] > 0]
 
+
+# Weighing so many entries one and all takes less time than choosing whom to weigh.
+_FEW = 4_000
 # Far above what sums of a few dozen float32 differ by when they are added in another order.
 _ROUNDING = 1e-4
 _FIELDS = ("question", "words", "pairs")
