@@ -1,5 +1,6 @@
 """The exported encoder is the model itself, faster: close to it, repeatable, whole, and free of torch."""
 
+import os
 import subprocess
 import sys
 
@@ -70,3 +71,12 @@ print([m for m in ("torch", "transformers", "sentence_transformers") if m in sys
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
+
+
+def test_an_exported_encoder_leaves_no_trace_at_home(real_encoder, tmp_path):
+    code = "import sys; from pathlib import Path; from retriever.encoder import open_export;"
+    code += "open_export(Path(sys.argv[1])).encode(['who is told of this?'], 'query')"
+    folder = next(iter(real_encoder.files.values())).parent
+    home = {"HOME": str(tmp_path), "PATH": "", "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, str(folder)], env=home, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == []

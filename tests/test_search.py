@@ -320,6 +320,12 @@ def test_a_number_that_the_first_hit_does_not_have_is_missing(searcher):
     assert searcher.ask("how long does shipping take in 2031").missing == ("2031",)
 
 
+def test_what_is_denied_and_nothing_in_the_first_hit_denies_is_missing_and_confidence_is_never_high(searcher):
+    answer = searcher.ask("how long does shipping take without parcel")
+    assert answer.missing[-1:] == ("without parcel",)
+    assert answer.confidence < 0.8
+
+
 def test_words_that_carry_no_matter_are_never_missing(searcher):
     assert searcher.ask("please tell me whether I can, could or should send it back, and who would").missing == ()
 

@@ -16,6 +16,7 @@ from retriever.confidence import CAP, Evidence, confidence_of, level_of
 from retriever.defaults import DEFAULT_K, DEFAULT_MESSAGE, DEFAULT_MIN_CONFIDENCE, MAX_K, MAX_QUESTION
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
+from retriever.guard import content_words, denied
 from retriever.lexical import Asked, is_code
 from retriever.ranking import PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
 from retriever.show import show_hit
@@ -130,6 +131,10 @@ class Searcher:
         return searcher
 
     @property
+    def _english(self) -> bool:
+        return self.manifest.lang.partition("-")[0] == "en"
+
+    @property
     def manifest(self) -> Manifest:
         """What is served: the open snapshot's manifest."""
         return self._snapshot.manifest
@@ -182,8 +187,7 @@ class Searcher:
         ranked = self._rank(query, vector, permit, pinned)
         entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
         # The words that carry no matter are known for English only.
-        english = self.manifest.lang.partition("-")[0] == "en"
-        telling = english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
+        telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
         missing = self._missing(query, entries[0], every_word=telling) if entries and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
         faq = bool(entries) and entries[0].kind == "faq"
@@ -191,7 +195,7 @@ class Searcher:
         confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
         answered = faq and confidence >= least
         if entries and not answered:
-            missing = self._missing(query, entries[0], every_word=english)
+            missing = self._missing(query, entries[0], every_word=self._english)
         hits = tuple(self._hit(rank, query, ranked, entry, explain) for rank, entry in enumerate(entries))
         done = time.perf_counter()
         return Answer(
@@ -274,24 +278,24 @@ class Searcher:
         return _USUAL_LEAD
 
     def _missing(self, query: str, first: Entry, *, every_word: bool) -> tuple[str, ...]:
-        """Return the words that tell this question from others and that neither the first entry nor any other has.
+        """Return what tells this question from others and what neither the first entry nor any other has.
 
-        Names, numbers and codes; and with `every_word` all others that carry matter. Where there are few entries, an
-        answer that holds may well lack some of those.
+        Names, numbers, codes and what is denied; and with `every_word` all others that carry matter. Where there are
+        few entries, an answer that holds may well lack some of those.
         """
         lexical = self._snapshot.lexical
-        held = set(lexical.analyzer.terms(_all_text(first)))
+        text = _all_text(first)
+        held = set(lexical.analyzer.terms(text))
+        begin = query.split(maxsplit=1)[0]
         missing = []
-        for at, word in enumerate(dict.fromkeys(_CONTENT.findall(query))):
+        for word in content_words(query):
             term = lexical.analyzer.term(word)
-            if word.lower() in _FUNCTION_WORDS or term in held:
-                continue
-            # German writes every noun with a capital.
-            capital = at > 0 and word[0].isupper() and not self.manifest.lang.startswith("de")
+            # A question begins with a capital, and German writes every noun with one.
+            capital = word[0].isupper() and not begin.startswith(word) and not self.manifest.lang.startswith("de")
             named = word.isdecimal() or is_code(word) or capital
-            if lexical.rarity(term) >= _DISTINGUISHING and (named or every_word):
+            if term not in held and lexical.rarity(term) >= _DISTINGUISHING and (named or every_word):
                 missing.append(word)
-        return tuple(missing)
+        return (*missing, *(denied(query, text) if self._english else ()))
 
     # --- showing --------------------------------------------------------------------------------------------------
 
@@ -303,32 +307,16 @@ class Searcher:
             parts = {name: round(float(part[rank]), 6) for name, part in ranked.parts.items()}
             explanation = Explanation(round(sum(parts.values()), 6), parts)
         lexical = self._snapshot.lexical
-        words = [word for word in _CONTENT.findall(query) if word.lower() not in _FUNCTION_WORDS]
-        asked = {stem: lexical.rarity(stem) for word in words for stem in lexical.analyzer.words(word)}
+        asked = {stem: lexical.rarity(stem) for word in content_words(query) for stem in lexical.analyzer.words(word)}
         hit = show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, lexical.analyzer.words, explanation)
         return replace(hit, validity=entry.validity(self._today()))
 
 
-# Words and compound chunks, less what stands behind an apostrophe.
-_CONTENT = re.compile(r"(?<!['’])\b\w+(?:[_.\-/:@+#]+\w+)*")
 _ENOUGH_ENTRIES = 100
 # Where there is no other question, the lead says nothing; this is the median on public FAQ sets.
 _USUAL_LEAD = 0.16
 # A word that no entry has stands at 1; one that a single entry of a hundred has, near 0.8.
 _DISTINGUISHING = 0.95
-# Words that carry no matter of their own, and that a FAQ may well lack.
-_FUNCTION_WORDS = frozenset(
-    """
-    a about after all also am an and any are as at be because been before but by can cannot could did do does doing
-    don done dont else ever for from get gets getting give go got had has have having hello help her here hey hi him
-    his how i if in into is it its just know let like look make may me might mine more most much must my need no not
-    now of off on one only or other our out over own per please possible really regarding same see she should show
-    so some someone something still such take tell than thank thanks that the their them then there these they thing
-    things this those to too try trying under until up us use used using very want wanted was way we well were what
-    whats when where whether which while who whom whose why will wish with within without won would yes yet you your
-    yours
-    """.split()  # noqa: SIM905
-)
 
 
 def _all_text(entry: Entry) -> str:
