@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-# From 1.29 on, onnxruntime reports its use to its maker, and keeps a file at home to do so, unless this is said before it
-# is imported. Nothing here talks to anyone.
+# From 1.29 on, onnxruntime reports its use to its maker, and keeps a file at home to do so, unless this is said before
+# it is imported. Nothing here talks to anyone.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from dataclasses import replace
