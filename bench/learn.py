@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.build import build
+from retriever.build import build, off_topic_questions
 from retriever.confidence import (
     PRIOR,
     Evidence,
+    auroc,
     confidence_of,
     expected_calibration_error,
     features_of,
@@ -28,7 +29,7 @@ from retriever.confidence import (
     sharpen,
 )
 from retriever.defaults import DEFAULT_MIN_CONFIDENCE
-from retriever.evaluate import auroc, index_of
+from retriever.evaluate import index_of
 from retriever.lexical import Analyzer
 from retriever.ranking import WEIGHTS
 from retriever.search import Searcher
@@ -38,6 +39,8 @@ from retriever.wiring import load_encoder_of
 
 _DEPTH = 50
 _NAMES = list(WEIGHTS)
+# Labelled questions of an owner, and how many of them have no answer.
+_GOLDEN = ((10, 1), (20, 0), (20, 2), (20, 4), (30, 3), (60, 0), (60, 6), (60, 12), (100, 10))
 # Sets whose corpora are one family's; a set of no family here is one of its own.
 _STEMS = Analyzer("en").words
 
@@ -74,6 +77,14 @@ def collect(folder: Path, encoder: Encoder, work: Path) -> list[Asked]:
     asked = [_asked(searcher.ask(text, _DEPTH, explain=True), kind, relevant[query]) for kind, query, text in queries]
     searcher.close()
     return asked
+
+
+def collect_off_topic(folder: Path, encoder: Encoder, work: Path) -> list[Evidence]:
+    """Ask a set that was collected the shipped off-topic questions."""
+    searcher = Searcher.open(index_of(folder, work), encoder)
+    asked = [_asked(searcher.ask(text, _DEPTH, explain=True), "far", set()) for text in off_topic_questions()]
+    searcher.close()
+    return [a.evidence for a in asked]
 
 
 def _lines(path: Path) -> Iterable[dict[str, str]]:
@@ -160,25 +171,41 @@ def _judge_set(asked: Sequence[Asked], curves: Calibration) -> dict[str, float |
 
 
 def sharpened(
-    sets: dict[str, list[Asked]], curves: Callable[[str], Calibration], labelled: int = 60
+    sets: dict[str, list[Asked]],
+    off_topic: dict[str, list[Evidence]],
+    curves: Callable[[str], Calibration],
+    labelled: int,
+    without: int,
 ) -> dict[str, float]:
-    """Return the mean ECE a set with and without `labelled` questions of its own, on the rest, over five draws."""
+    """Return figures a set with `labelled` questions of its own, `without` of them without an answer, and with none.
+
+    On the rest of its questions, over five draws.
+    """
     before, after = [], []
     for name, asked in sets.items():
         if all(a.kind == "answerable" for a in asked):
             continue
+        elsewhere = confidence_of(off_topic[name], curves(name)).tolist()
         for seed in range(5):
-            order = np.random.default_rng(seed).permutation(len(asked))
-            own, rest = [asked[i] for i in order[:labelled]], [asked[i] for i in order[labelled:]]
-            moved = sharpen(curves(name), [a.evidence for a in own], [a.right for a in own])
-            for calibration, figures in ((curves(name), before), (moved, after)):
-                said = confidence_of([a.evidence for a in rest], calibration).tolist()
-                figures.append(expected_calibration_error(said, [a.right for a in rest]))
-    return {
-        "labelled": labelled,
-        "ece_before": round(float(np.mean(before)), 4),
-        "ece_after": round(float(np.mean(after)), 4),
-    }
+            own, rest = _drawn(asked, labelled - without, without, seed)
+            said = confidence_of([a.evidence for a in own], curves(name)).tolist()
+            answerable = [a.kind == "answerable" for a in own]
+            taught = sharpen(curves(name), said, [a.right for a in own], answerable, elsewhere)
+            before.append(_judge_set(rest, curves(name)))
+            after.append(_judge_set(rest, taught))
+    row: dict[str, float] = {"labelled": labelled, "without_answer": without}
+    for key in ("ece", "kept", "far_rejected", "near_rejected"):
+        row[f"{key}_before"] = round(float(np.mean([b[key] for b in before if b[key] is not None])), 4)
+        row[f"{key}_after"] = round(float(np.mean([a[key] for a in after if a[key] is not None])), 4)
+    return row
+
+
+def _drawn(asked: Sequence[Asked], answerable: int, without: int, seed: int) -> tuple[list[Asked], list[Asked]]:
+    """Return a draw of so many questions with and without an answer, and the rest."""
+    order = np.random.default_rng(seed).permutation(len(asked)).tolist()
+    own = [at for at in order if asked[at].kind == "answerable"][:answerable]
+    own += [at for at in order if asked[at].kind != "answerable"][:without]
+    return [asked[at] for at in own], [asked[at] for at in order if at not in set(own)]
 
 
 # --- weights ------------------------------------------------------------------------------------------------------
@@ -237,6 +264,9 @@ def main(folders: Sequence[Path]) -> None:
     settings = load_settings({})
     encoder = load_encoder_of(settings)
     sets = {folder.resolve().name: collect(folder.resolve(), encoder, settings.work) for folder in folders}
+    off_topic = {
+        folder.resolve().name: collect_off_topic(folder.resolve(), encoder, settings.work) for folder in folders
+    }
     # German questions over a multilingual corpus measure the encoder's language, not the curves.
     english = {name: asked for name, asked in sets.items() if name != "covid-de"}
     without = {
@@ -250,7 +280,9 @@ def main(folders: Sequence[Path]) -> None:
                 "curves": {"scope": shipped.scope.__repr__(), "right": shipped.right.__repr__()},
                 "held_out": judge(english, lambda name: without[family_of(name)]),
                 "shipped": judge(english, lambda _: PRIOR),
-                "golden": sharpened(english, lambda name: without[family_of(name)]),
+                "golden": [
+                    sharpened(english, off_topic, lambda name: without[family_of(name)], *golden) for golden in _GOLDEN
+                ],
                 "weights": refit(english),
             },
             indent=2,

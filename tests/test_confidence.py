@@ -16,10 +16,11 @@ from retriever.confidence import (
     expected_calibration_error,
     fit_curve,
     level_of,
+    moved,
     reliability,
     sharpen,
 )
-from retriever.types import Curve
+from retriever.types import Calibration, Curve
 
 ANY = st.builds(Evidence, st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 100_000))
 
@@ -127,19 +128,24 @@ def labelled(count: int, share: float) -> tuple[list[Evidence], list[bool]]:
     return [Evidence(float(score), 0.1, 60) for score in scores], [at % 10 < share * 10 for at in range(count)]
 
 
+def taught_by(evidence: list[Evidence], right: list[bool]) -> Calibration:
+    """Return the shipped calibration as labelled questions that all have an answer moved it."""
+    return sharpen(PRIOR, confidence_of(evidence, PRIOR).tolist(), right, [True] * len(right), [])
+
+
 @pytest.mark.parametrize("count", [10, 30, 60, 200])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8, 0.9, 1.0])
 def test_labelled_questions_move_the_confidence_toward_what_was_so(share, count):
     evidence, right = labelled(count, share)
     before = confidence_of(evidence, PRIOR).mean()
-    after = confidence_of(evidence, sharpen(PRIOR, evidence, right)).mean()
+    after = confidence_of(evidence, taught_by(evidence, right)).mean()
     assert abs(after - share) < abs(before - share)
 
 
 def test_few_labelled_questions_move_it_less_than_many():
     def moved(count: int) -> float:
         evidence, right = labelled(count, 0.9)
-        after = confidence_of(evidence, sharpen(PRIOR, evidence, right)).mean()
+        after = confidence_of(evidence, taught_by(evidence, right)).mean()
         return abs(after - confidence_of(evidence, PRIOR).mean())
 
     assert moved(2) < moved(10) < moved(60)
@@ -148,7 +154,7 @@ def test_few_labelled_questions_move_it_less_than_many():
 
 def test_sharpening_keeps_the_order_and_says_how_many_it_was_taught_by():
     evidence, right = labelled(60, 0.9)
-    taught = sharpen(PRIOR, evidence, right)
+    taught = taught_by(evidence, right)
     confidences = confidence_of(evidence, taught).tolist()
     assert confidences == sorted(confidences)
     assert (taught.labelled, taught.scope, taught.right) == (60, PRIOR.scope, PRIOR.right)
@@ -156,7 +162,26 @@ def test_sharpening_keeps_the_order_and_says_how_many_it_was_taught_by():
 
 def test_labels_that_contradict_the_scores_never_turn_the_curve_round():
     evidence, _ = labelled(60, 0.5)
-    assert sharpen(PRIOR, evidence, [at < 30 for at in range(60)]).slope > 0
+    assert taught_by(evidence, [at < 30 for at in range(60)]).slope > 0
+
+
+def test_off_topic_questions_hold_down_what_labels_with_answers_alone_would_raise():
+    evidence, right = labelled(60, 1.0)
+    said = confidence_of(evidence, PRIOR).tolist()
+    alone = sharpen(PRIOR, said, right, [True] * 60, [])
+    held = sharpen(PRIOR, said, right, [True] * 60, [0.1] * 90)
+    assert moved(np.array([0.1]), held) < moved(np.array([0.1]), alone)
+
+
+def test_few_labels_without_an_answer_weigh_as_many_and_at_most_five_each():
+    evidence, right = labelled(60, 0.9)
+    said, low = confidence_of(evidence, PRIOR).tolist(), [0.5]
+
+    def taught(without: int) -> Calibration:
+        return sharpen(PRIOR, said + low * without, right + [False] * without, [True] * 60 + [False] * without, [])
+
+    assert taught(6).shift == pytest.approx(taught(15).shift)
+    assert taught(1).shift > taught(3).shift > taught(6).shift
 
 
 # --- how well it is calibrated ------------------------------------------------------------------------------------

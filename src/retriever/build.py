@@ -17,20 +17,35 @@ import numpy as np
 
 from retriever.cache import KeptBytes, VectorCache
 from retriever.confidence import PRIOR
-from retriever.errors import CorpusError, PublishFailed, SnapshotError
+from retriever.errors import CorpusError, PublishFailed, RetrieverError, SnapshotError
 from retriever.lexical import write_lexical
 from retriever.passages import passages_of
-from retriever.readers import read_corpus
+from retriever.readers import read_corpus, read_golden
 from retriever.snapshot import (
+    Snapshot,
     build_lock,
+    current_id,
     encode_entries,
     encode_passages,
     publish,
+    read_gate,
     tidy,
     verified_manifest,
     write_facets,
+    write_gate,
 )
-from retriever.types import Corpus, Counts, Encoder, FileReport, Manifest, Passage, Vectors
+from retriever.types import (
+    Calibration,
+    Corpus,
+    Counts,
+    Encoder,
+    FileReport,
+    Gate,
+    Golden,
+    Manifest,
+    Passage,
+    Vectors,
+)
 from retriever.vectors import prepare_vectors
 
 Progress = Callable[[str, int, int], None]
@@ -42,7 +57,10 @@ _ENCODE_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did. `published` is false where nothing had changed; `snapshot` is the one that is served."""
+    """What a build did. `published` is false where nothing had changed or the gate refuses; `snapshot` is served.
+
+    `gate` is how the corpus's labelled questions are answered, where it has any.
+    """
 
     snapshot: str
     published: bool
@@ -51,6 +69,8 @@ class BuildReport:
     reused: int
     took_s: float
     ledger: tuple[FileReport, ...]
+    gate: Gate | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -58,13 +78,30 @@ class BuildReport:
         return self.counts.refused
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What labelled questions say of a snapshot: the calibration to publish it with, the gate, and what to tell."""
+
+    calibration: Calibration
+    gate: Gate
+    warnings: tuple[str, ...] = ()
+
+
 def build(
-    paths: Sequence[Path], index: Path, encoder: Encoder, *, lang: str, keep: int, progress: Progress
+    paths: Sequence[Path],
+    index: Path,
+    encoder: Encoder,
+    *,
+    lang: str,
+    keep: int,
+    progress: Progress,
+    review: Callable[[Snapshot, Golden], Review] | None = None,
 ) -> BuildReport:
     """Read the corpus at `paths` and publish it in `index`, unless nothing changed.
 
-    Raises CorpusError if nothing can be indexed, BuildBusy, PublishFailed, EncoderError. Whatever happens, what was
-    served before still is.
+    `review` is shown what is about to be published, open, with the corpus's labelled questions, where it has any: if
+    its gate refuses, nothing is published. Raises CorpusError if nothing can be indexed or a labelled question cannot
+    be read, BuildBusy, PublishFailed, EncoderError. Whatever happens, what was served before still is.
     """
     began = time.perf_counter()
     with build_lock(index):
@@ -74,15 +111,18 @@ def build(
         entries = sorted(corpus.entries, key=lambda entry: entry.id)
         if not any(entry.kind == "faq" for entry in entries):
             raise CorpusError(_nothing(paths, corpus))
+        golden = _golden(paths) if review else _NO_GOLDEN
         progress("read", 1, 1)
         raw, table = encode_entries(entries)
         digest = hashlib.sha256(raw).hexdigest()
         served = _served(index)
-        if served is not None and served.corpus == digest and served.encoder == encoder.spec:
+        gate = _gate(index, served)
+        same_golden = golden.digest == (gate.golden if gate else "")
+        if served and served.corpus == digest and served.encoder == encoder.spec and same_golden:
             tidy(index, keep)
             counts = replace(_counts(corpus, []), passages=served.counts.passages, split=served.counts.split)
             took = time.perf_counter() - began
-            return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.ledger)
+            return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.ledger, gate)
         passages = [(ordinal, p) for ordinal, entry in enumerate(entries) for p in passages_of(entry, encoder.fit)]
         with _kept(index / "cache.sqlite") as path, VectorCache(path, encoder.spec) as cache:
             vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
@@ -102,22 +142,79 @@ def build(
             for name, path in encoder.files.items():
                 _link(path, folder / name)
 
+        reviewed: Review | None = None
+
+        def look(staged: Snapshot) -> Calibration:
+            nonlocal reviewed
+            assert review
+            reviewed = review(staged, golden)
+            if reviewed.gate.refuses:
+                raise _GateRefused("a labelled question is answered worse")
+            write_gate(staged.folder, reviewed.gate)
+            return reviewed.calibration
+
         progress("publish", 0, 1)
         counts = _counts(corpus, passages)
-        manifest = publish(
-            index,
-            write,
-            corpus=digest,
-            encoder=encoder.spec,
-            counts=counts,
-            calibration=replace(PRIOR, floor=floor),
-            lang=main_lang,
-            keep=keep,
-            nearest=prepared.nearest,
-        )
+        try:
+            manifest = publish(
+                index,
+                write,
+                corpus=digest,
+                encoder=encoder.spec,
+                counts=counts,
+                calibration=replace(PRIOR, floor=floor),
+                lang=main_lang,
+                keep=keep,
+                nearest=prepared.nearest,
+                review=look if golden.digest else None,
+            )
+        except _GateRefused:
+            manifest = None
         progress("publish", 1, 1)
     took = time.perf_counter() - began
-    return BuildReport(manifest.id, True, counts, encoded, len(passages) - encoded, took, corpus.ledger)
+    return BuildReport(
+        snapshot=manifest.id if manifest else current_id(index),
+        published=manifest is not None,
+        counts=counts,
+        encoded=encoded,
+        reused=len(passages) - encoded,
+        took_s=took,
+        ledger=corpus.ledger,
+        gate=reviewed.gate if reviewed else None,
+        warnings=reviewed.warnings if reviewed else (),
+    )
+
+
+class _GateRefused(RetrieverError):
+    """The labelled questions speak against publishing."""
+
+
+_NO_GOLDEN = Golden((), (), "")
+
+
+def _gate(index: Path, served: Manifest | None) -> Gate | None:
+    """Return the gate of what is served; None where there was none, or another version of retriever wrote it."""
+    try:
+        return read_gate(index, served.id) if served else None
+    except SnapshotError:
+        return None
+
+
+def _golden(paths: Sequence[Path]) -> Golden:
+    """Return the corpus's labelled questions. Raises CorpusError naming each line that is none."""
+    golden = read_golden(paths)
+    if golden.refused:
+        bad = [f"{r.file}{f':{r.line}' if r.line else ''}: {r.reason}" for r in golden.refused]
+        raise CorpusError(
+            "\n  ".join(["labelled questions cannot be read, so nothing was published", *bad[:20]]),
+            mend='Each line of golden.jsonl is {"question": ..., "ids": [...]}.',
+        )
+    return golden
+
+
+def off_topic_questions() -> list[str]:
+    """Return the shipped questions, which have nothing in common with each other or with most corpora."""
+    return files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()
 
 
 @contextmanager
@@ -141,7 +238,7 @@ def _floor(encoder: Encoder, cache: VectorCache, vectors: Vectors, kinds: Sequen
 
 def _off_topic(encoder: Encoder, cache: VectorCache) -> Vectors:
     """Return the vectors of the shipped off-topic questions, each of them kept under a name that no passage has."""
-    questions = files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()
+    questions = off_topic_questions()
     names = [f"\0query\0{question}" for question in questions]
     known = cache.get(names)
     if len(known) < len(set(names)):

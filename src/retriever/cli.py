@@ -1,7 +1,8 @@
-"""The command line: build, ask, serve, evaluate, export, info.
+"""The command line: build, ask, serve, evaluate, export, info, snapshots, rollback.
 
 Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, and from `build` is that
-the index was built but something in the corpus was refused.
+the index was built but something in the corpus was refused; 4 from `build` is that nothing was published, since a
+labelled question would be answered worse.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typer
 from retriever.errors import InputError, RetrieverError, SettingsError
 from retriever.settings import Settings, load_settings, settings_fields
 
-EXIT_ERROR, EXIT_USAGE, EXIT_SHORT = 1, 2, 3
+EXIT_ERROR, EXIT_USAGE, EXIT_SHORT, EXIT_WORSE = 1, 2, 3, 4
 
 app = typer.Typer(
     help="FAQ search: a question in your own words finds the passage that answers it.",
@@ -59,9 +60,16 @@ def build(
     lang: _Lang = None,
     keep: Annotated[int | None, _option("keep")] = None,
     threads: _Threads = None,
+    force: Annotated[bool, typer.Option("--force", help="Publish though labelled questions fare worse.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what would change by entry; publish nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 3 if anything is refused; publish nothing.")] = False,
     json: _Json = None,
 ) -> None:
-    """Build the index from the corpus, and publish it if anything changed. Exits 3 if something was refused."""
+    """Build the index from the corpus, and publish it if anything changed.
+
+    Exits 3 if something was refused, and 4, with nothing published, if labelled questions would be answered worse.
+    --diff and --check only read; --check exits 3 for a line of golden.jsonl that needs mending as well.
+    """
     settings = _settings(
         corpus=corpus or None,
         index=index,
@@ -74,16 +82,24 @@ def build(
         threads=threads,
         json=json,
     )
-    from retriever.console import print_json, show_report, showing_progress
-    from retriever.wiring import run_build
+    from retriever.console import print_json, show_preview, show_report, showing_progress
+    from retriever.wiring import run_build, run_preview
 
+    if diff or check:
+        found = run_preview(settings)
+        if settings.json:
+            print_json(found)
+        else:
+            show_preview(found, entries=diff)
+        raise typer.Exit(0 if found.sound or not check else EXIT_SHORT)
     with showing_progress() as progress:
-        report = run_build(settings, progress)
+        report = run_build(settings, progress, force=force)
     if settings.json:
         print_json(report)
     else:
         show_report(report)
-    raise typer.Exit(EXIT_SHORT if report.refused else 0)
+    worse = report.gate is not None and report.gate.refuses
+    raise typer.Exit(EXIT_WORSE if worse else EXIT_SHORT if report.refused else 0)
 
 
 @app.command()
@@ -220,6 +236,38 @@ def info(
         print_json(manifest)
     else:
         show_manifest(manifest, verified=settings.verify)
+
+
+@app.command()
+def snapshots(index: _Index = None, json: _Json = None) -> None:
+    """List the snapshots that are kept, newest first."""
+    settings = _settings(index=index, json=json)
+    from retriever.console import print_json, show_snapshots
+    from retriever.wiring import list_snapshots
+
+    kept = list_snapshots(settings)
+    if settings.json:
+        print_json(kept)
+    else:
+        show_snapshots(kept)
+
+
+@app.command()
+def rollback(
+    snapshot: Annotated[str | None, typer.Argument(help="Its id; the one before the current unless given.")] = None,
+    index: _Index = None,
+    json: _Json = None,
+) -> None:
+    """Serve a snapshot that was published before, once its digests are verified."""
+    settings = _settings(index=index, json=json)
+    from retriever.console import print_json, show_rollback
+    from retriever.wiring import run_rollback
+
+    manifest = run_rollback(settings, snapshot)
+    if settings.json:
+        print_json(manifest)
+    else:
+        show_rollback(manifest)
 
 
 def _pairs(given: list[str]) -> dict[str, list[str]]:

@@ -47,7 +47,11 @@ class Evidence:
 def confidence_of(evidence: Sequence[Evidence], calibration: Calibration) -> Numbers:
     """Return the probability that each first hit answers, shape (len(evidence),)."""
     features = features_of(evidence)
-    probability = _sigmoid(calibration.scope, features[:, :2]) * _sigmoid(calibration.right, features)
+    return moved(_sigmoid(calibration.scope, features[:, :2]) * _sigmoid(calibration.right, features), calibration)
+
+
+def moved(probability: Numbers, calibration: Calibration) -> Numbers:
+    """Return what the curves say as the owner's labelled questions moved it."""
     if (calibration.slope, calibration.shift) == (1.0, 0.0):
         return probability
     return _squash(calibration.slope * _logit(probability) + calibration.shift)
@@ -98,33 +102,61 @@ def fit_curve(features: Numbers, right: Numbers, weight: Numbers, *, ridge: floa
     return Curve(float(beta[0] - weights @ mean), tuple(float(w) for w in weights))
 
 
-def sharpen(calibration: Calibration, evidence: Sequence[Evidence], right: Sequence[bool]) -> Calibration:
+def sharpen(
+    calibration: Calibration,
+    said: Sequence[float],
+    right: Sequence[bool],
+    answerable: Sequence[bool],
+    off_topic: Sequence[float],
+) -> Calibration:
     """Return the calibration moved by an owner's labelled questions; few of them move it little.
 
-    Platt scaling whose slope and shift are drawn to 1 and 0, by Newton's method.
+    `said` are the confidences that the curves give them, before any such move, `answerable` whether they have an
+    answer at all. `off_topic` are those of questions about anything else. Owners label few questions without an answer,
+    and askers ask more of them: those labelled weigh together half of the others, each at most five, and off-topic
+    ones weigh as much as the others. Platt scaling whose slope and shift are drawn to 1 and 0, by Newton's method.
     """
-    logit, y = _logit(confidence_of(evidence, calibration)), np.asarray(right, np.float64)
+    others = sum(answerable)
+    without = min(max(others / 2 / max(len(said) - others, 1), 1.0), 5.0)
+    weight = np.array([*np.where(answerable, 1.0, without), *[others / max(len(off_topic), 1)] * len(off_topic)])
+    logit = _logit(np.array([*said, *off_topic], np.float64))
+    y = np.array([*right, *[False] * len(off_topic)], np.float64)
+    slope, shift = _platt(logit, y, weight)
+    return replace(calibration, slope=slope, shift=shift, labelled=len(said))
+
+
+# How strongly slope and shift are drawn to 1 and 0, in labelled questions' worth of evidence.
+_DRAWN = np.array([20.0, 4.0])
+
+
+def _platt(logit: Numbers, y: Numbers, weight: Numbers) -> tuple[float, float]:
     x, prior = np.column_stack([logit, np.ones_like(logit)]), np.array([1.0, 0.0])
 
     def loss(at: Numbers) -> float:
         z = x @ at
-        return float((np.logaddexp(0, z) - y * z).sum() + (_DRAWN * (at - prior) ** 2).sum() / 2)
+        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + (_DRAWN * (at - prior) ** 2).sum() / 2)
 
     at = prior
     for _ in range(50):
         p = _squash(x @ at)
-        gradient = x.T @ (y - p) - _DRAWN * (at - prior)
-        step = np.linalg.solve((x.T * (p * (1 - p))) @ x + np.diag(_DRAWN), gradient)
+        gradient = x.T @ (weight * (y - p)) - _DRAWN * (at - prior)
+        step = np.linalg.solve((x.T * (weight * p * (1 - p))) @ x + np.diag(_DRAWN), gradient)
         while loss(at + step) > loss(at) and np.abs(step).max() > 1e-9:
             step /= 2
         at = at + step
         if np.abs(step).max() <= 1e-9:
             break
-    return replace(calibration, slope=max(float(at[0]), 0.05), shift=float(at[1]), labelled=len(evidence))
+    return max(float(at[0]), 0.05), float(at[1])
 
 
-# How strongly slope and shift are drawn to 1 and 0, in labelled questions' worth of evidence.
-_DRAWN = np.array([20.0, 4.0])
+def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
+    """Return the probability that a positive scores above a negative, ties counting half; None if either is empty."""
+    if not positive or not negative:
+        return None
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    not_above = np.searchsorted(ordered, positive, side="right")
+    return round(float((below + not_above).mean() / 2 / len(ordered)), 4)
 
 
 def expected_calibration_error(said: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from rich.table import Table
 from retriever.build import BuildReport
 from retriever.build import Progress as Report
 from retriever.errors import InputError
-from retriever.types import Answer, Calibration, FileReport, Hit, Manifest, Nearest
+from retriever.history import Kept
+from retriever.preview import Preview
+from retriever.types import Answer, Calibration, FileReport, Gate, Hit, Manifest, Nearest, Replayed
 
 _WIDTH = 100
 
@@ -86,7 +89,15 @@ def show_report(report: BuildReport) -> None:
     parts += [f"{counts.merged} merged"] * bool(counts.merged)
     parts += [f"{counts.refused} REFUSED"] * bool(counts.refused)
     print(f"{counts.files} files: {', '.join(parts)}")
-    if report.published:
+    for warning in report.warnings:
+        print(f"warning: {_plain(warning)}")
+    if report.gate:
+        _show_gate(report.gate, told=not report.published and not report.gate.refuses)
+    if report.gate and report.gate.refuses:
+        print(
+            f"NOT PUBLISHED: snapshot {report.snapshot} still serves. To publish all the same: retriever build --force"
+        )
+    elif report.published:
         print(f"Encoded {report.encoded} texts anew, reused {report.reused}. Took {report.took_s:.1f} s.")
         print(f"Published snapshot {report.snapshot}.")
     else:
@@ -101,6 +112,43 @@ def _show_file(row: FileReport) -> None:
         print(f"  note: {_plain(note)}")
     for refusal in row.refused:
         print(f"  refused{f' line {refusal.line}' if refusal.line else ''}: {_plain(refusal.reason)}")
+
+
+def show_preview(preview: Preview, *, entries: bool) -> None:
+    """Print what a build would change, a line an entry where `entries` are wanted, and all that is to be mended."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    changes = (("+", "added", "green"), ("~", "changed", "yellow"), ("-", "removed", "red"))
+    for mark, name, style in changes if entries else ():
+        for change in getattr(preview, name):
+            fields = f"  ({', '.join(change.fields)})" if change.fields else ""
+            line = f"{mark} {name:<8} {change.file}:{change.line}  {change.question}{fields}"
+            console.print(_plain(line), style=style, soft_wrap=True)
+    for refusal in preview.refused + preview.findings:
+        name = "finding" if refusal in preview.findings else "refused"
+        place = f"{refusal.file}:{refusal.line}" if refusal.line else refusal.file
+        console.print(_plain(f"! {name:<8} {place}  {refusal.reason}"), style="bold red", soft_wrap=True)
+    counts = [f"{len(getattr(preview, name))} {name}" for _, name, _ in changes]
+    counts += [f"{preview.moved} in other lines", f"{preview.unchanged} unchanged", f"{len(preview.refused)} refused"]
+    counts += [f"{preview.labelled} labelled questions, {len(preview.findings)} to mend"] * bool(preview.labelled)
+    console.print(f"{', '.join(counts)}. Nothing was published.", soft_wrap=True)
+
+
+def _show_gate(gate: Gate, *, told: bool) -> None:
+    """Print how labelled questions are answered; what changed by it only where that is not `told` already."""
+    was = f", {gate.right_before} before" if gate.right_before is not None else ""
+    print(f"Labelled questions: {gate.right} of {gate.judged} answered rightly{was}.")
+    for finding in gate.findings:
+        print(f"  {_plain(finding.file)}:{finding.line}: {_plain(finding.reason)}")
+    for difference in () if told else gate.differences:
+        print(f"  {'WORSE ' if difference.regression else ''}{_plain(difference.question)}")
+        print(f"    {_shown(difference.before)} → {_shown(difference.now)}")
+
+
+def _shown(replayed: Replayed) -> str:
+    """Return what was answered, in a few words: a first hit that was not given as the answer stands in brackets."""
+    first = f"“{_plain(replayed.question or '')}”"
+    given = first if replayed.answered else f"no answer (nearest {first})" if replayed.question else "no answer"
+    return f"{given} {replayed.confidence:.2f}, {'right' if replayed.right else 'wrong'}"
 
 
 def show_answer(answer: Answer) -> None:
@@ -166,14 +214,45 @@ def _nearest(nearest: Nearest) -> str:
     return f"{nearest.probes} of {nearest.lists} lists read, recall@10 {nearest.recall:.3f} as measured at build"
 
 
+def show_snapshots(kept: Sequence[Kept]) -> None:
+    """Print the snapshots that are kept, the one that is served marked."""
+    for one in kept:
+        about = one.problem or f"{one.entries} entries, {one.encoder}, {_gate_of(one)}"
+        age = _age(one.created) if one.created else "?"
+        print(_plain(f"{'*' if one.current else ' '} {one.id}  {age:>8}  {about}"))
+
+
+def _gate_of(kept: Kept) -> str:
+    if kept.judged is None:
+        return "no labelled questions"
+    worse = f", {kept.regressions} worse: forced" if kept.forced else ""
+    return f"{kept.right} of {kept.judged} labelled questions right{worse}"
+
+
+def _age(created: str) -> str:
+    """Return how long ago that was, in the largest unit of which there are at least two."""
+    seconds = max((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def show_rollback(manifest: Manifest) -> None:
+    """Print what is served again."""
+    print(f"Snapshot {manifest.id} serves again: {manifest.counts.entries} entries, every digest verified.")
+    print("The next build publishes the corpus as it is then.")
+
+
 def _curves(calibration: Calibration) -> str:
     """Return the curves that make a confidence of a score, in a line."""
     scope, right = calibration.scope, calibration.right
-    own = f", moved by {calibration.labelled} labelled questions" if calibration.labelled else ""
+    own = f"sharpened with {calibration.labelled} labelled questions" if calibration.labelled else "shipped"
     return (
-        f"scope {scope.intercept:.2f} + {scope.weights[0]:.2f} ln score + {scope.weights[1]:.2f} ln words; "
+        f"{own}: scope {scope.intercept:.2f} + {scope.weights[0]:.2f} ln score + {scope.weights[1]:.2f} ln words; "
         f"right {right.intercept:.2f} + {right.weights[0]:.2f} ln score {right.weights[1]:+.2f} ln words "
-        f"+ {right.weights[2]:.2f} lead; floor {calibration.floor}{own}"
+        f"+ {right.weights[2]:.2f} lead; floor {calibration.floor}"
+        + (f"; then {calibration.slope:.2f} of its logit {calibration.shift:+.2f}" if calibration.labelled else "")
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from retriever.build import Progress, build
-from retriever.confidence import expected_calibration_error, reliability
+from retriever.confidence import auroc, expected_calibration_error, reliability
 from retriever.errors import CorpusError
 from retriever.search import Searcher
 from retriever.types import Answer, Encoder
@@ -166,16 +166,6 @@ def _out_of_scope(
 def _share(flags: Iterable[bool]) -> float | None:
     values = list(flags)
     return round(sum(values) / len(values), 4) if values else None
-
-
-def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
-    """Return the probability that a positive scores above a negative, ties counting half; None if either is empty."""
-    if not positive or not negative:
-        return None
-    ordered = np.sort(negative)
-    below = np.searchsorted(ordered, positive, side="left")
-    not_above = np.searchsorted(ordered, positive, side="right")
-    return round(float((below + not_above).mean() / 2 / len(ordered)), 4)
 
 
 def _percentile(values: Sequence[float], percent: float) -> float:

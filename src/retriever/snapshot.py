@@ -12,6 +12,7 @@
         nearest.faiss        a rough index of the rows that are no sentences
         lexical.bin          the words of entries, by ordinal
         encoder.*            the exported encoder, so that the snapshot can be served without the model
+        gate.json            where the corpus has labelled questions: how they are answered
         manifest.json        written last: what all this is, and the sha256 of each file
       .building-*            a build that has not finished, swept by the next
       .lock                  held by a running build
@@ -33,7 +34,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -43,7 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.arrays import open_array
-from retriever.errors import BuildBusy, FormatMismatch, NoSnapshot, PublishFailed, SnapshotDamaged
+from retriever.errors import BuildBusy, FormatMismatch, NoSnapshot, PublishFailed, RetrieverError, SnapshotDamaged
 from retriever.lexical import Lexical
 from retriever.passages import entry_text
 from retriever.ranking import pin_key
@@ -54,6 +55,7 @@ from retriever.types import (
     EncoderSpec,
     Entry,
     Filters,
+    Gate,
     Manifest,
     Mask,
     Nearest,
@@ -71,6 +73,7 @@ LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
 _Spans = dict[str, dict[str, tuple[int, int]]]
 _FACETS = ("tags", "source", "lang", "kind", "pins", "valid_from", "valid_until")
 _MOST_FILTERABLE = 200  # characters
+_GATE = "gate.json"
 _BUILD_AGAIN = "Build it again: retriever build"
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{12}")
 
@@ -168,17 +171,23 @@ def publish(
     lang: str,
     keep: int,
     nearest: Nearest = EXACTLY,
+    review: Callable[[Snapshot], Calibration] | None = None,
 ) -> Manifest:
     """Publish what `write` puts into the folder that it is given, whole or not at all, and return its manifest.
 
-    Must run under `build_lock`. Keeps the newest `keep` snapshots. Raises PublishFailed if the disk will not have it;
-    what was served before still is.
+    `review` is shown it open before it is sealed: it returns the calibration to publish, and may add files. Whatever it
+    raises ends the matter. Must run under `build_lock`. Keeps the newest `keep` snapshots. Raises PublishFailed if the
+    disk will not have it; what was served before still is.
     """
     folder = index / f".building-{os.getpid()}"
     try:
         _sweep(index)
         folder.mkdir()
         write(folder)
+        if review:
+            draft = Manifest("staged", FORMAT, "", corpus, encoder, counts, calibration, lang, {}, nearest)
+            with closing(_load(_hold(folder), folder, draft)) as staged:
+                calibration = review(staged)
         manifest = _seal(folder, corpus, encoder, counts, calibration, lang, nearest)
         home = index / "snapshots" / manifest.id
         home.parent.mkdir(exist_ok=True)
@@ -191,8 +200,16 @@ def publish(
             f"cannot publish to {index}: {error.strerror or error}",
             mend="Make room or mend the permissions, then build again; the snapshot served before still is.",
         ) from error
+    except RetrieverError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     tidy(index, keep)
     return manifest
+
+
+def write_gate(folder: Path, gate: Gate) -> None:
+    """Put `gate` into the folder of a snapshot that is not sealed yet."""
+    (folder / _GATE).write_bytes(msgspec.json.format(msgspec.json.encode(gate), indent=2) + b"\n")
 
 
 def tidy(index: Path, keep: int) -> None:
@@ -236,6 +253,16 @@ def _manifest_bytes(manifest: Manifest) -> bytes:
 def _fingerprint(manifest: Manifest) -> str:
     """Return what ties a snapshot's id to its manifest, and through its digests to every byte of it."""
     return hashlib.sha256(msgspec.json.encode(replace(manifest, id=""), order="sorted")).hexdigest()[:12]
+
+
+def point_to(index: Path, snapshot_id: str) -> None:
+    """Serve another snapshot, one that was published before. Must run under `build_lock`. Raises PublishFailed."""
+    try:
+        _point(index, snapshot_id)
+    except OSError as error:
+        raise PublishFailed(
+            f"cannot write to {index}: {error.strerror or error}", mend="Make room or mend the permissions."
+        ) from error
 
 
 def _point(index: Path, snapshot_id: str) -> None:
@@ -323,12 +350,9 @@ def current_id(index: Path) -> str:
     return text
 
 
-def read_manifest(index: Path) -> Manifest:
-    """Return the manifest of the snapshot that is served, itself verified. Raises one of the SnapshotErrors."""
-    return _read_manifest(index, current_id(index))
-
-
-def _read_manifest(index: Path, snapshot_id: str) -> Manifest:
+def read_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
+    """Return the manifest of the snapshot that is served, or of another, itself verified. Raises a SnapshotError."""
+    snapshot_id = snapshot_id or current_id(index)
     try:
         raw = (index / "snapshots" / snapshot_id / "manifest.json").read_bytes()
     except OSError as error:
@@ -336,6 +360,16 @@ def _read_manifest(index: Path, snapshot_id: str) -> Manifest:
             f"{snapshot_id}/manifest.json", f"cannot be read: {error.strerror}", mend=_BUILD_AGAIN
         ) from error
     return _parse_manifest(raw, snapshot_id)
+
+
+def read_gate(index: Path, snapshot_id: str) -> Gate | None:
+    """Return how the labelled questions were answered when a snapshot was published; None where there were none."""
+    try:
+        return msgspec.json.decode((index / "snapshots" / snapshot_id / _GATE).read_bytes(), type=Gate)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged(f"{snapshot_id}/{_GATE}", f"cannot be read: {error}", mend=_BUILD_AGAIN) from error
 
 
 def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
@@ -423,6 +457,10 @@ class Snapshot:
             raise SnapshotDamaged("entries.jsonl", "was changed while it was served", mend=_BUILD_AGAIN)
         return msgspec.json.decode(line, type=Entry)
 
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry, in the order of ordinals."""
+        yield from map(self.entry, range(len(self._lines)))
+
     def passage(self, row: int, entry: Entry) -> Passage:
         """Return the passage at `row`, which belongs to `entry`."""
         _, kind, number, start, end = self._passages[row].tolist()
@@ -483,9 +521,9 @@ class Snapshot:
         self._held.close()
 
 
-def verified_manifest(index: Path) -> Manifest:
-    """Return the manifest of the snapshot that is served, once every file has the digest that it gives."""
-    manifest = read_manifest(index)
+def verified_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
+    """Return the manifest of the snapshot that is served, or of another, once every file has the digest it gives."""
+    manifest = read_manifest(index, snapshot_id)
     _verify(index / "snapshots" / manifest.id, manifest)
     return manifest
 
@@ -515,7 +553,8 @@ def open_snapshot(index: Path) -> Snapshot:
 def _open(index: Path, snapshot_id: str) -> Snapshot:
     held = _hold(index / "snapshots" / snapshot_id)
     try:
-        return _load(held, index, snapshot_id)
+        manifest = verified_manifest(index, snapshot_id)
+        return _load(held, index / "snapshots" / snapshot_id, manifest)
     except BaseException:
         held.close()
         raise
@@ -534,10 +573,7 @@ def _hold(folder: Path) -> _File:
     return held
 
 
-def _load(held: _File, index: Path, snapshot_id: str) -> Snapshot:
-    manifest = _read_manifest(index, snapshot_id)
-    folder = index / "snapshots" / snapshot_id
-    _verify(folder, manifest)
+def _load(held: _File, folder: Path, manifest: Manifest) -> Snapshot:
     passages, lines = open_array(folder / "passages.npy"), open_array(folder / "entries.npy")
     owners = passages["entry"].astype(np.int32)
     held_by = np.bincount(owners, minlength=len(lines))

@@ -117,6 +117,25 @@ class Corpus:
     ledger: tuple[FileReport, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A question of golden.jsonl. `ids` are the ids or the questions of entries that answer it; none is no answer."""
+
+    question: str
+    ids: tuple[str, ...]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """The labelled questions of a corpus, and the lines that could not be taken. `digest` is empty without a file."""
+
+    questions: tuple[Labelled, ...]
+    refused: tuple[Refusal, ...]
+    digest: str
+
+
 # --- a build ------------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +226,73 @@ class Nearest:
 
 
 EXACTLY = Nearest()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a snapshot answers to a labelled question: its first hit, the decision, and whether that is right.
+
+    Right is the entry that was wanted, answered; or no answer, where none was wanted.
+    """
+
+    entry_id: str | None
+    question: str | None
+    answered: bool
+    confidence: float
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A labelled question that is answered wrongly."""
+
+    question: str
+    file: str
+    line: int
+    now: Replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A labelled question that is answered by another entry than before, or no longer, or newly.
+
+    A regression was right and is wrong, and not for the confidence curve alone, which labelled questions move.
+    """
+
+    question: str
+    file: str
+    line: int
+    before: Replayed
+    now: Replayed
+    regression: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the labelled questions say of a snapshot beside the one served before it, `against`; kept as gate.json.
+
+    `golden` is the digest of golden.jsonl, `judged` how many questions name an entry that there is, or none, and
+    `right` how many of these are answered rightly. `wrong` are the others, as they are answered now. `findings` are
+    lines of golden.jsonl to mend. `separation` is the probability that a question with an answer is given a greater
+    confidence than one that is off topic. `forced` is a regression that was published on demand.
+    """
+
+    golden: str
+    against: str | None
+    judged: int
+    right: int
+    right_before: int | None
+    regressions: int
+    forced: bool
+    separation: float | None
+    differences: tuple[Difference, ...]
+    wrong: tuple[Wrong, ...]
+    findings: tuple[Refusal, ...]
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the snapshot must not be published."""
+        return bool(self.regressions) and not self.forced
 
 
 @dataclass(frozen=True, slots=True)

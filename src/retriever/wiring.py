@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from retriever.build import BuildReport, Progress, build
@@ -11,7 +12,10 @@ from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import load_encoder, names_of
 from retriever.errors import SnapshotError
 from retriever.evaluate import Metrics, evaluate
+from retriever.history import Kept, roll_back, snapshots
+from retriever.preview import Preview, preview
 from retriever.readers import read_corpus
+from retriever.review import review
 from retriever.search import Searcher
 from retriever.settings import Settings
 from retriever.snapshot import Snapshot, current_id, open_snapshot, read_entries, read_manifest
@@ -29,10 +33,26 @@ def load_encoder_of(settings: Settings) -> Encoder:
     )
 
 
-def run_build(settings: Settings, progress: Progress) -> BuildReport:
-    """Build the index that `settings` describe."""
+def run_build(settings: Settings, progress: Progress, *, force: bool = False) -> BuildReport:
+    """Build the index that `settings` describe; `force` publishes it whatever the labelled questions say."""
     encoder = load_encoder_of(settings)
-    return build(settings.corpus, settings.index, encoder, lang=settings.lang, keep=settings.keep, progress=progress)
+    least = settings.min_confidence
+    return build(
+        settings.corpus,
+        settings.index,
+        encoder,
+        lang=settings.lang,
+        keep=settings.keep,
+        progress=progress,
+        review=partial(
+            review, index=settings.index, encoder=encoder, min_confidence=least, force=force, progress=progress
+        ),
+    )
+
+
+def run_preview(settings: Settings) -> Preview:
+    """Return what a build of the corpus that `settings` describe would change."""
+    return preview(settings.corpus, settings.index, lang=settings.lang)
 
 
 def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
@@ -74,6 +94,16 @@ def watched_index(settings: Settings) -> tuple[Callable[[], Searcher], Callable[
             return None
 
     return open_next, wanted
+
+
+def list_snapshots(settings: Settings) -> list[Kept]:
+    """Return the snapshots that are kept, newest first."""
+    return snapshots(settings.index)
+
+
+def run_rollback(settings: Settings, snapshot_id: str | None) -> Manifest:
+    """Serve a snapshot that was published before, the previous unless one is named."""
+    return roll_back(settings.index, snapshot_id)
 
 
 def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -> Metrics:

@@ -89,7 +89,7 @@ def _walk(folder: Path, root: Path) -> Iterator[Found]:
 
 def _file(path: Path, root: Path) -> Found:
     if path.name == RESERVED:
-        why = "holds labelled questions for `evaluate`, not entries: passed over"
+        why = "holds labelled questions, which a build replays, and no entries"
         return Found(_name(path, root), path, passed_over=why)
     try:
         status = path.stat()

@@ -1,0 +1,179 @@
+"""Labelled questions, replayed on a snapshot about to be published and on the one that is served.
+
+They sharpen the confidence of the first, and tell which questions it answers differently, and which of them worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retriever.build import Progress, Review, off_topic_questions
+from retriever.confidence import CAP, auroc, moved, sharpen
+from retriever.errors import EncoderError, SnapshotError
+from retriever.readers import findings, named, names_of
+from retriever.search import Searcher
+from retriever.snapshot import Snapshot, open_snapshot, read_manifest
+from retriever.types import Answer, Calibration, Difference, Encoder, Gate, Golden, Labelled, Replayed, Wrong
+
+LEAST_LABELLED, LEAST_WITHOUT = 20, 0.1
+"""How many labelled questions it takes to sharpen the curve, and which share without an answer: docs/evaluation.md."""
+LEAST_SEPARATION = 0.8
+"""Below this AUROC a confidence says little; public FAQ sets reach 0.95 to 1."""
+_ENOUGH_TO_SEPARATE = 10
+
+_Names = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """The labelled questions asked of one snapshot: their answers, and the names of its entries."""
+
+    snapshot: str
+    calibration: Calibration
+    answers: Sequence[Answer]
+    names: _Names
+
+    def wanted(self, labelled: Labelled) -> frozenset[str]:
+        """Return the ids of the entries that are right."""
+        return frozenset().union(*(named(text, self.names) for text in labelled.ids))
+
+    def known(self, labelled: Labelled) -> bool:
+        """Tell whether the question can be judged here: it wants no answer, or an entry that there is."""
+        return not labelled.ids or bool(self.wanted(labelled))
+
+
+def review(
+    staged: Snapshot,
+    golden: Golden,
+    *,
+    index: Path,
+    encoder: Encoder,
+    min_confidence: float,
+    force: bool,
+    progress: Progress,
+) -> Review:
+    """Return what `golden` says of `staged` beside the snapshot that `index` serves; `force` publishes it all the same.
+
+    A decision counts as worse only if it would be with the served snapshot's curve too: a new label may move the curve.
+    """
+    progress("replay", 0, 1)
+    searcher = Searcher(staged, encoder)
+    new = _replay(searcher, golden, names_of(staged.entries()))
+    off_topic = [searcher.ask(question, 1).confidence for question in off_topic_questions()]
+    old = _served(index, encoder, golden)
+    progress("replay", 1, 1)
+
+    judged = [at for at, labelled in enumerate(golden.questions) if new.known(labelled)]
+    calibration = _sharpened(new, [(golden.questions[at], new.answers[at]) for at in judged], off_topic)
+    now = _decided(new, golden, calibration, min_confidence)
+    before = _decided(old, golden, None, min_confidence) if old else []
+    unmoved = _decided(new, golden, old.calibration, min_confidence) if old else []
+    differences = _differences(golden.questions, before, now, unmoved) if old else ()
+    regressions = sum(difference.regression for difference in differences)
+    gate = Gate(
+        golden=golden.digest,
+        against=old.snapshot if old else None,
+        judged=len(judged),
+        right=sum(now[at].right for at in judged),
+        right_before=sum(before[at].right for at in judged) if old else None,
+        regressions=regressions,
+        forced=force and regressions > 0,
+        separation=_separation([new.answers[at] for at in judged if golden.questions[at].ids], off_topic),
+        differences=differences,
+        wrong=tuple(
+            Wrong(labelled.question, labelled.file, labelled.line, now[at])
+            for at, labelled in enumerate(golden.questions)
+            if not now[at].right
+        ),
+        findings=findings(golden, new.names),
+    )
+    return Review(calibration, gate, tuple(_warnings(gate, sharpened=calibration.labelled > 0)))
+
+
+def _replay(searcher: Searcher, golden: Golden, names: _Names) -> _Replay:
+    answers = [searcher.ask(labelled.question, 1) for labelled in golden.questions]
+    return _Replay(searcher.manifest.id, searcher.manifest.calibration, answers, names)
+
+
+def _served(index: Path, encoder: Encoder, golden: Golden) -> _Replay | None:
+    """Replay the questions on what is served, with the encoder that it was made with; None where that cannot be."""
+    try:
+        same = read_manifest(index).encoder == encoder.spec
+        with closing(open_snapshot(index)) as snapshot:
+            names = names_of(snapshot.entries())
+        with closing(Searcher.open(index, encoder if same else None)) as searcher:
+            return _replay(searcher, golden, names)
+    except (SnapshotError, EncoderError):
+        return None
+
+
+def _sharpened(new: _Replay, asked: Sequence[tuple[Labelled, Answer]], off_topic: Sequence[float]) -> Calibration:
+    """Return the calibration that the labels teach; the shipped one where there are too few to teach anything."""
+    answerable = [bool(labelled.ids) for labelled, _ in asked]
+    if not _enough(len(asked), len(asked) - sum(answerable)):
+        return new.calibration
+    right = [bool(answer.hits) and answer.hits[0].entry_id in new.wanted(labelled) for labelled, answer in asked]
+    return sharpen(new.calibration, [answer.confidence for _, answer in asked], right, answerable, off_topic)
+
+
+def _enough(labelled: int, without: int) -> bool:
+    return labelled >= LEAST_LABELLED and without >= LEAST_WITHOUT * labelled
+
+
+def _decided(replay: _Replay, golden: Golden, curve: Calibration | None, least: float) -> list[Replayed]:
+    """Return what is answered to each question; `curve` moves what the replay said, None leaves it."""
+    said = np.array([answer.confidence for answer in replay.answers])
+    confidences = said if curve is None else moved(said, curve)
+    # A missing word keeps a confidence at the cap, wherever the curve would move it.
+    confidences = np.where(said == CAP, np.minimum(confidences, CAP), confidences)
+    decided = []
+    for labelled, answer, confidence in zip(golden.questions, replay.answers, confidences.tolist(), strict=True):
+        first = answer.hits[0] if answer.hits else None
+        entry, question = (first.entry_id, first.question) if first else (None, None)
+        answered = entry is not None and confidence >= least
+        right = answered and entry in replay.wanted(labelled) if labelled.ids else not answered
+        decided.append(Replayed(entry, question, answered, round(confidence, 4), right))
+    return decided
+
+
+def _differences(
+    questions: Sequence[Labelled], before: Sequence[Replayed], now: Sequence[Replayed], unmoved: Sequence[Replayed]
+) -> tuple[Difference, ...]:
+    """Return the questions that are answered by another entry, newly, or no longer."""
+    return tuple(
+        Difference(
+            labelled.question, labelled.file, labelled.line, was, is_, was.right and not is_.right and not same.right
+        )
+        for labelled, was, is_, same in zip(questions, before, now, unmoved, strict=True)
+        if _shown(was) != _shown(is_)
+    )
+
+
+def _shown(replayed: Replayed) -> str | None:
+    return replayed.entry_id if replayed.answered else None
+
+
+def _separation(answers: Sequence[Answer], off_topic: Sequence[float]) -> float | None:
+    if len(answers) < _ENOUGH_TO_SEPARATE:
+        return None
+    return auroc([answer.confidence for answer in answers], off_topic)
+
+
+def _warnings(gate: Gate, *, sharpened: bool) -> list[str]:
+    warnings = []
+    if not sharpened:
+        warnings.append(
+            f"the confidence stays as shipped: to sharpen it takes {LEAST_LABELLED} labelled questions that can be "
+            f"judged, a tenth of them without an answer; there are {gate.judged}"
+        )
+    if gate.separation is not None and gate.separation < LEAST_SEPARATION:
+        warnings.append(
+            f"confidence hardly tells this corpus's questions from others (AUROC {gate.separation:.2f}): the encoder "
+            "may not know its language; build with a --model that does"
+        )
+    return warnings
