@@ -54,7 +54,8 @@ def anchor_at(page: Page, nodes: tuple[int, ...]) -> str | None:
         for candidate in (number, *(inner for inner, _ in page.tags(number + 1, inside))):
             tag = page.tag(candidate)
             name = attribute(tag, "id") or (attribute(tag, "name") if tag.name == "a" else "")
-            if name and len(name) <= 200 and len(name.split()) == 1 and not name.startswith(_UNSTABLE):
+            first = page.ids.get(name) == candidate  # of two with one id, a link leads to the first
+            if first and len(name) <= 200 and len(name.split()) == 1 and not name.startswith(_UNSTABLE):
                 return name
     return None
 

@@ -94,7 +94,7 @@ def _item(line: Line, wanted: str | None, *, spoken: bool) -> Item | None:
     """Return the item that a line is; None for text."""
     text = asked(line.text)
     if line.level:
-        return Item(line.heading, line.level, text, line=line, forced=line.marked)
+        return Item(line.heading, line.level, text, line=line, forced=line.marked or bool(wanted))
     if line.quiet or len(line.text) > MAX_QUESTION:
         return None
     if wanted:
@@ -142,8 +142,9 @@ def _contents(page: Page, taken: bytearray) -> tuple[dict[int, str], list[int]]:
     for links in lists.values():
         if len(links) < 2:
             continue
+        serious = 2 * sum(asks(text) for _, _, text in links) >= len(links)
         for block, target, text in links:
-            if asks(text):
+            if serious:
                 targets[target] = asked(text)
             if not page.gone[block]:
                 lines.append(page.line[block])
@@ -193,7 +194,8 @@ def _names(items: list[Item], place: int) -> bool:
     item = items[place]
     if item.pair:
         return False
-    return bool(item.name) or invites(item.text) or ends_faq(item.text) or _leads(items, place)
+    calls = bool(item.body) and all(line.pressed for line in item.body)
+    return bool(item.name) or calls or invites(item.text) or ends_faq(item.text) or _leads(items, place)
 
 
 def _within_answers(items: list[Item]) -> None:
@@ -227,7 +229,7 @@ def _shared(page: Page, places: list[int]) -> Span:
     """Return the stretch of the nearest node that holds all of these places; an empty one for none."""
     if not places:
         return Span(0, 0)
-    node = places[0]
+    node = page.parent[places[0]]
     while node and not (node <= min(places) and max(places) < page.end[node]):
         node = page.parent[node]
     return page.span(node)
@@ -265,7 +267,6 @@ def _pair(page: Page, item: Item, previous: Item | None, answer: Span) -> Pair:
         (answer,),
         anchors=_anchors(page, item, previous, answer),
         line=page.line[item.line.heading or item.line.first] if item.line else page.line[item.at],
-        skip=is_answer_mark(inside[0].text) if inside and item.form != "headings" else 0,
         without=dropped,
     )
 
@@ -275,6 +276,8 @@ def _anchors(page: Page, item: Item, previous: Item | None, answer: Span) -> tup
     last = max((line.last for line in previous.body), default=previous.at) if previous else 0
     if previous and previous.line:
         last = max(last, previous.line.last)
+    if previous and previous.pair:
+        last = max([last, *(span.end - 1 for span in previous.pair.answer)])
     if item.line is None:
         return (item.at,)
     own = item.line.heading or item.line.opening

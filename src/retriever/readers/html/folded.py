@@ -102,7 +102,7 @@ def _panel(page: Page, number: int, tag: Tag, labelled: dict[str, int]) -> int |
     names = [attribute(tag, pointer) for pointer in _POINTERS]
     if any(tag.has_attr(mark) for mark in _TOGGLE_MARKS) or attribute(tag, "role") == "tab":
         names.append(attribute(tag, "href"))
-    targets = (page.ids.get(name.rpartition("#")[2]) for names_ in names for name in names_.split())
+    targets = (page.target(name.rpartition("#")[2], number) for names_ in names for name in names_.split())
     found = next((target for target in targets if target is not None), labelled.get(attribute(tag, "id") or "\0"))
     if found is None and (_opens(page, number, tag) or _is_box_label(page, tag)):
         found = _beside(page, number)

@@ -11,6 +11,7 @@ from retriever.readers.html.cues import MAX_QUESTION
 from retriever.readers.html.tree import HEADINGS, Page, Span, attribute, words
 
 _BOLD = frozenset({"b", "strong"})
+_BUTTONS = frozenset({"btn", "button", "cta"})
 _NO_QUESTIONS = frozenset({"pre", "code", "blockquote", "textarea", "button", "figure"})
 
 
@@ -19,8 +20,8 @@ class Line:
     """A line of text, from the text numbered `first` to that numbered `last`; `level` is that of its heading.
 
     `bold` says that all of it is bold, `marked` that a class calls it a question, `quiet` that it stands where no
-    questions do, as code does, `linked` that all of it leads to another page. `opening` is the first node that is its
-    own, tags around it included.
+    questions do, as code does, `linked` that all of it leads to another page, `pressed` that it looks like a button.
+    `opening` is the first node that is its own, tags around it included.
     """
 
     first: int
@@ -32,6 +33,7 @@ class Line:
     marked: bool = False
     quiet: bool = False
     linked: bool = False
+    pressed: bool = False
     opening: int = 0
 
 
@@ -85,9 +87,8 @@ def _style(page: Page) -> _Style:
                 style.heading[number] = number
             names = words(node) if node.has_attr("class") else frozenset()
             style.bold[number] |= node.name in _BOLD or _is_bold(node, names)
-            style.linked[number] = style.linked[up] or (
-                node.name == "a" and not attribute(node, "href").startswith("#")
-            )
+            if node.name == "a" and not attribute(node, "href").startswith("#"):
+                style.linked[number] = 2 if names & _BUTTONS else 1
             style.quiet[number] |= node.name in _NO_QUESTIONS
             style.marked[number] |= "question" in names and len(names) < 4
     return style
@@ -131,6 +132,7 @@ def _line(page: Page, style: _Style, run: list[int]) -> Line:
         marked=bool(style.marked[run[0]]),
         quiet=bool(style.quiet[run[0]]),
         linked=all(style.linked[number] for number in run),
+        pressed=all(style.linked[number] == 2 for number in run),
     )
 
 

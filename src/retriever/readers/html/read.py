@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from retriever.readers.drafts import Draft, Item, Note, one_line
 from retriever.readers.html.about import About, anchor_at, around, describe, language, language_at
 from retriever.readers.html.chrome import remove_chrome
-from retriever.readers.html.cues import asks, invites
+from retriever.readers.html.cues import asks, invites, is_answer_mark, is_question_mark
 from retriever.readers.html.flow import Flow, divide, flow_pairs
 from retriever.readers.html.flow import Item as Part
 from retriever.readers.html.folded import class_pairs, details_pairs, panel_pairs
@@ -39,6 +39,7 @@ def read_html(text: str, title: str) -> Iterator[Item]:
     flow = divide(page, pairs, names, claimed(page, [*pairs, *map(_label, names)]))
     shown = sorted([*pairs, *flow_pairs(page, flow)], key=lambda pair: pair.ask)
     _name_sections(page, flow, shown, about)
+    _unmark(page, shown)
     places = [pair.ask.start for pair in shown]
     for pair in shown:
         shared = nearest_shared(page, places, pair.ask.start)
@@ -117,6 +118,14 @@ def _outside_answers(page: Page, pairs: list[Pair]) -> list[Pair]:
         if (pair.form, pair.group) in asking or not asks(text) or invites(text) or pair.form in {"microdata", "RDFa"}:
             kept.append(pair)
     return kept
+
+
+def _unmark(page: Page, shown: Sequence[Pair]) -> None:
+    """Leave out the `A:` before an answer whose question has its `Q:`, or where most answers have one."""
+    marks = [is_answer_mark(page.text(pair.answer[0])[:40]) if pair.answer else 0 for pair in shown]
+    usual = 2 * sum(map(bool, marks)) > len(marks)
+    for pair, mark in zip(shown, marks, strict=True):
+        pair.skip = mark if usual or is_question_mark(page.text(pair.ask)) else 0
 
 
 def _label(name: Pair) -> Pair:

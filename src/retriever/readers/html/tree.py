@@ -71,12 +71,14 @@ class Page:
         sizes = [0 if isinstance(node, Tag) else len("".join(node.split())) for node in self.nodes]
         self._chars = list(accumulate(sizes, initial=0))
         self.ids: dict[str, int] = {}
+        self._again: dict[str, list[int]] = {}
         self._named: dict[str, list[int]] = {}
         for number, tag in self.tags():
             self._named.setdefault(tag.name, []).append(number)
             for name in (attribute(tag, "id"), attribute(tag, "name") if tag.name == "a" else ""):
                 if name:
                     self.ids.setdefault(name, number)
+                    self._again.setdefault(name, []).append(number)
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -95,6 +97,12 @@ class Page:
 
     def span(self, number: int) -> Span:
         return Span(number, self.end[number])
+
+    def target(self, name: str, number: int) -> int | None:
+        """Return the tag with an id; where several have it, as pages made by copying do, the first after `number`."""
+        places = self._again.get(name, [])
+        after = bisect_right(places, number)
+        return places[after] if after < len(places) else self.ids.get(name)
 
     def inner(self, number: int) -> Span:
         """Return what a node holds, with the node itself only where that is a block of text by itself."""
