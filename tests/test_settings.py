@@ -15,6 +15,7 @@ NAMES = [knob.name for knob in settings_fields()]
 # What belongs to one question and to no setting.
 OF_THE_QUESTION = {("ask", name) for name in ("question", "tag", "source", "lang", "metadata", "pages", "explain")}
 OF_THE_MEASURE = {("evaluate", "sets"), ("export", "form"), ("export", "output")}
+OF_THE_BUILD = {("build", name) for name in ("diff", "check", "force")} | {("rollback", "snapshot")}
 
 
 @pytest.fixture
@@ -158,6 +159,8 @@ BOUNDS = {
     "keep": (1, 1000),
     "threads": (0, 1024),
     "port": (0, 65535),
+    "workers": (0, 256),
+    "queue": (1, 100_000),
     "min_confidence": (0, 1),
     "max_body": (1024, 1 << 30),
 }
@@ -214,7 +217,7 @@ def test_every_option_is_a_setting_or_belongs_to_the_question(commands):
         for param in spec.params
         if param.name not in NAMES and param.name != "help"
     }
-    assert strangers <= OF_THE_QUESTION | OF_THE_MEASURE
+    assert strangers <= OF_THE_QUESTION | OF_THE_MEASURE | OF_THE_BUILD
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ labelled question would be answered worse.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -146,6 +147,8 @@ def serve(
     title: Annotated[str | None, _option("title")] = None,
     message: Annotated[str | None, _option("message")] = None,
     max_body: Annotated[int | None, _option("max_body")] = None,
+    workers: Annotated[int | None, _option("workers")] = None,
+    queue: Annotated[int | None, _option("queue")] = None,
 ) -> None:
     """Serve the search page and /ask."""
     settings = _settings(
@@ -157,7 +160,11 @@ def serve(
         title=title,
         message=message,
         max_body=max_body,
+        workers=workers,
+        queue=queue,
     )
+    # NumPy and FAISS read it when they are imported: a question takes one thread, and two are answered on two cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from retriever.api.server import run_server
 
     run_server(settings)

@@ -80,7 +80,7 @@ def mark(html: str, text: str, start: int, end: int) -> str:
 
 
 def _visible(text: str) -> int:
-    return sum(not char.isspace() for char in text)
+    return len("".join(text.split()))
 
 
 class _Marker(HTMLParser):
@@ -99,9 +99,11 @@ class _Marker(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Copy a run of text, the marked part of it, if any, in <mark>."""
-        places = [at for at, char in enumerate(data) if not char.isspace()]
-        marked = places[max(self._first - self._seen, 0) : max(self._last - self._seen, 0)]
-        self._seen += len(places)
+        before, self._seen = self._seen, self._seen + _visible(data)
+        marked: list[int] = []
+        if before < self._last and self._seen > self._first:  # most runs are not, and counting places takes long
+            places = [at for at, char in enumerate(data) if not char.isspace()]
+            marked = places[max(self._first - before, 0) : self._last - before]
         if marked:
             begin, stop = marked[0], marked[-1] + 1
             self.out += [data[:begin], "<mark>", data[begin:stop], "</mark>", data[stop:]]

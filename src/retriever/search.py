@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -196,7 +196,8 @@ class Searcher:
         answered = faq and confidence >= least
         if entries and not answered:
             missing = self._missing(query, entries[0], every_word=self._english)
-        hits = tuple(self._hit(rank, query, ranked, entry, explain) for rank, entry in enumerate(entries))
+        asked = self._rarities(query)
+        hits = tuple(self._hit(rank, asked, ranked, entry, explain) for rank, entry in enumerate(entries))
         done = time.perf_counter()
         return Answer(
             question=question,
@@ -299,16 +300,20 @@ class Searcher:
 
     # --- showing --------------------------------------------------------------------------------------------------
 
-    def _hit(self, rank: int, query: str, ranked: Ranked, entry: Entry, explain: bool) -> Hit:
+    def _rarities(self, query: str) -> dict[str, float]:
+        """Return the stems of the question's words that carry matter, each with its rarity."""
+        lexical = self._snapshot.lexical
+        return {stem: lexical.rarity(stem) for word in content_words(query) for stem in lexical.analyzer.words(word)}
+
+    def _hit(self, rank: int, asked: Mapping[str, float], ranked: Ranked, entry: Entry, explain: bool) -> Hit:
         span = ranked.rows_of(rank)
         passages = [self._snapshot.passage(int(row), entry) for row in ranked.rows[span]]
         explanation = None
         if explain:
             parts = {name: round(float(part[rank]), 6) for name, part in ranked.parts.items()}
             explanation = Explanation(round(sum(parts.values()), 6), parts)
-        lexical = self._snapshot.lexical
-        asked = {stem: lexical.rarity(stem) for word in content_words(query) for stem in lexical.analyzer.words(word)}
-        hit = show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, lexical.analyzer.words, explanation)
+        stems = self._snapshot.lexical.analyzer.words
+        hit = show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, stems, explanation)
         return replace(hit, validity=entry.validity(self._today()))
 
 

@@ -24,6 +24,7 @@ from retriever.defaults import (
     DEFAULT_MESSAGE,
     DEFAULT_MIN_CONFIDENCE,
     DEFAULT_MODEL,
+    DEFAULT_QUEUE,
 )
 from retriever.errors import SettingsError
 
@@ -54,6 +55,8 @@ class Settings:
     message: str = _knob(DEFAULT_MESSAGE, "what askers are told when there is no good answer")
     host: str = _knob("127.0.0.1", "address to serve on")
     port: int = _knob(8000, "port to serve on; 0 takes a free one")
+    workers: int = _knob(0, "processes that serve; 0 is one a core, at most 4")
+    queue: int = _knob(DEFAULT_QUEUE, "questions that a process takes at once; more are told to come again (503)")
     max_body: int = _knob(DEFAULT_MAX_BODY, "most bytes of a request's body")
     title: str = _knob("Frequently asked questions", "title of the page")
     work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
@@ -146,6 +149,8 @@ _BOUNDS = {
     "keep": (1, 1000),
     "threads": (0, 1024),
     "port": (0, 65535),
+    "workers": (0, 256),
+    "queue": (1, 100_000),
     "min_confidence": (0, 1),
     "max_body": (1024, 1 << 30),
 }

@@ -94,6 +94,19 @@ def serving(index, *options):
 
 
 @pytest.fixture(scope="session")
+def real_index(tmp_path_factory, real_encoder):
+    home = tmp_path_factory.mktemp("real")
+    (home / "faq.jsonl").write_text(json.dumps({"question": "When do you open?", "answer": "At nine."}))
+    build([home / "faq.jsonl"], home / "index", real_encoder, lang="en", keep=2, progress=lambda *_: None)
+    return home / "index"
+
+
+def children(pid):
+    """Return the pids of the processes that a process has started and not yet waited for."""
+    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+@pytest.fixture(scope="session")
 def client(small_index):
     """A client of the application, ready."""
     with running(lambda: Searcher.open(small_index, HashingEncoder())) as client:

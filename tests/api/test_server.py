@@ -1,6 +1,5 @@
 """The real server, the real model, and clients that are slow, rude or in the middle of something."""
 
-import json
 import signal
 import socket
 import time
@@ -8,22 +7,12 @@ import time
 import httpx
 import pytest
 
-from retriever.build import build
-
 from .conftest import HOST, serving
 
 pytestmark = pytest.mark.model
 
 BODY = b'{"question": "When do you open?"}'
 HEAD = b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-
-
-@pytest.fixture(scope="module")
-def real_index(tmp_path_factory, real_encoder):
-    home = tmp_path_factory.mktemp("real")
-    (home / "faq.jsonl").write_text(json.dumps({"question": "When do you open?", "answer": "At nine."}))
-    build([home / "faq.jsonl"], home / "index", real_encoder, lang="en", keep=2, progress=lambda *_: None)
-    return home / "index"
 
 
 @pytest.fixture(scope="module")

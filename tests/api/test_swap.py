@@ -16,7 +16,7 @@ from retriever.build import build
 from retriever.errors import EncoderError
 from retriever.snapshot import current_id, snapshot_ids
 
-from .conftest import HOST, running, serving, wait_for
+from .conftest import HOST, children, running, serving, wait_for
 
 QUESTION = "when do you open"
 
@@ -195,8 +195,8 @@ class Load:
 
 
 def rss(pid: int) -> int:
-    """Return the bytes of memory that a process holds."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+    """Return the bytes of memory that a server's processes hold."""
+    return sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) * 4096 for one in (pid, *children(pid)))
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +204,7 @@ def rebuilt(tmp_path_factory, real_encoder):
     """Five rebuilds under load, the third of them damaged: what was published when, and what clients were told."""
     home = tmp_path_factory.mktemp("swap") / "home"
     published = {publish(home, "answer 0", encoder=real_encoder): ("answer 0", 0.0)}
-    with serving(home / "index") as (server, port), ThreadPoolExecutor(CLIENTS) as pool:
+    with serving(home / "index", "--workers", "2") as (server, port), ThreadPoolExecutor(CLIENTS) as pool:
         load = Load(port)
         clients = [pool.submit(load.ask) for _ in range(CLIENTS)]
         time.sleep(SECONDS_APART)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import fastapi_offline
 import msgspec
+from anyio import to_thread
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
@@ -22,6 +23,7 @@ from retriever.api.guard import Guard
 from retriever.api.problems import Problem, add_problem_handlers
 from retriever.api.requests import AskFilters, AskQuery, AskRequest
 from retriever.api.service import NotReadyError, Served, Service
+from retriever.defaults import DEFAULT_QUEUE
 from retriever.errors import InputError
 from retriever.search import Searcher
 from retriever.types import Answer, Manifest
@@ -43,17 +45,25 @@ def create_app(
     title: str,
     k: int,
     max_body: int,
+    queue: int = DEFAULT_QUEUE,
+    threads: int = 2,
+    patience: float = 0,
     wanted: Callable[[], str | None] = lambda: None,
 ) -> FastAPI:
     """Return the application.
 
     `open_searcher` is called in the background when it starts, and again whenever `wanted` tells another snapshot's id.
+    Questions are answered on `threads` threads; `queue` are taken at once, the others told to come again. It takes no
+    request for as long as the index is being opened, but at most for `patience` seconds.
     """
     service = Service(open_searcher, wanted)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = threads
         service.start()
+        if patience:
+            await to_thread.run_sync(service.tried.wait, patience)
         yield
         service.stop()
 
@@ -65,7 +75,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Guard, max_body=max_body)
+    app.add_middleware(Guard, max_body=max_body, queue=queue)
     add_problem_handlers(app)
     _add_ask(app, service, k)
     _add_health(app, service)

@@ -20,11 +20,13 @@ class TooLargeError(Exception):
 
 
 class Guard:
-    """ASGI middleware: 413, 415 and 408 before the body is parsed, and the headers that browsers heed."""
+    """ASGI middleware: 413, 415, 408 and 503 before the body is parsed, and the headers that browsers heed."""
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, queue: int) -> None:
         self._app = app
         self._max_body = max_body
+        self._queue = queue
+        self._asking = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +54,20 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send_safe)
         elif body is not None:
-            await self._app(scope, _replay(body, receive), send_safe)
+            await self._admit(scope, _replay(body, receive), send_safe)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on, unless as many as can be answered in time are under way."""
+        if scope["path"] not in _ASKING:
+            await self._app(scope, receive, send)
+        elif self._asking >= self._queue:
+            await _full(scope, receive, send)
+        else:
+            self._asking += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._asking -= 1
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         """Return the body; None if the client hung up before it was sent."""
@@ -71,6 +86,9 @@ class Guard:
                 return b"".join(parts)
 
 
+# What encodes and searches, and so can pile up. Health is always told.
+_ASKING = frozenset({"/ask", "/", "/results"})
+_full = problem(503, "More is being asked than can be answered. Try again in a moment.", headers={"Retry-After": "1"})
 _CLOSE = {"Connection": "close"}
 
 

@@ -1,14 +1,16 @@
-"""Run the application under uvicorn."""
+"""Run the application under uvicorn, in one process or several."""
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 
 import uvicorn
 
 from retriever.api.app import create_app
+from retriever.api.workers import Workers
 from retriever.errors import RetrieverError
 from retriever.settings import Settings
 from retriever.snapshot import read_manifest
@@ -16,17 +18,39 @@ from retriever.wiring import watched_index
 
 # Long enough for an answer under way, short enough that a stop is a stop.
 _GRACE_SECONDS = 5
+# A worker that takes longer than this to stop, grace included, hangs.
+_STOP_SECONDS = _GRACE_SECONDS + 3
+# One of several workers takes no request before its index is open, since another may be ready: not for ever, though, so
+# that health is told.
+_PATIENCE_SECONDS = 10
+_BACKLOG = 2048
+# More would answer more, but each takes 120 MB and its share of the cores: who has them to spare can say so.
+_MOST_WORKERS = 4
+# Python runs one thread at a time; a second one works while the first is inside the encoder or FAISS. With more, the
+# event loop waits for its turn.
+_MOST_THREADS = 2
 
 
 class _Server(uvicorn.Server):
-    """Says where it serves once it does."""
+    """Says where it serves once it does, if it is to."""
+
+    def __init__(self, config: uvicorn.Config, *, announce: bool) -> None:
+        super().__init__(config)
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for server in self.servers if self.started else ():
+        for server in self.servers if self.started and self._announce else ():
             host, port = server.sockets[0].getsockname()[:2]
             sys.stdout.write(f"Serving on http://{f'[{host}]' if ':' in host else host}:{port}\n")
             sys.stdout.flush()
+
+
+class _Listening(socket.socket):
+    """A socket that listens already. asyncio would shrink its queue to the number that it accepts at once."""
+
+    def listen(self, backlog: int = _BACKLOG) -> None:
+        """Leave the queue as it is."""
 
 
 def run_server(settings: Settings) -> None:
@@ -34,28 +58,53 @@ def run_server(settings: Settings) -> None:
     read_manifest(settings.index)
     listening = _listen(settings.host, settings.port)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    cores = os.cpu_count() or 1
+    count = settings.workers or min(cores, _MOST_WORKERS)
+    # One question takes one thread, and no more are answered at once than there are cores.
+    threads = min(max(cores // count, 1), _MOST_THREADS)
+
+    def serve(first: bool, patience: float = _PATIENCE_SECONDS) -> None:
+        _serve(settings, listening, threads, patience, announce=first)
+
+    if count == 1:
+        serve(first=True, patience=0)
+    else:
+        Workers(serve, count, grace=_STOP_SECONDS).run()
+
+
+def _serve(settings: Settings, listening: socket.socket, threads: int, patience: float, *, announce: bool) -> None:
     open_next, wanted = watched_index(settings)
-    app = create_app(open_next, wanted=wanted, title=settings.title, k=settings.k, max_body=settings.max_body)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            access_log=False,  # an address holds the question asked, which is the asker's
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+    app = create_app(
+        open_next,
+        wanted=wanted,
+        title=settings.title,
+        k=settings.k,
+        max_body=settings.max_body,
+        queue=settings.queue,
+        threads=threads,
+        patience=patience,
     )
-    server.run([listening])
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        # How many connections a worker takes before the others have a chance: one, so that each gets its share.
+        backlog=1,
+        log_level="warning",
+        access_log=False,  # an address holds the question asked, which is the asker's
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    _Server(config, announce=announce).run([listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket on `host` and `port`: bound by us, since uvicorn would leave with an exit code of its own."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        bound = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise RetrieverError(
             f"cannot serve on {host}:{port}: {error.strerror}", mend="Try another --host or --port."
         ) from error
+    return _Listening(bound.family, bound.type, bound.proto, fileno=bound.detach())

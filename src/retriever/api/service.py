@@ -57,6 +57,8 @@ class Service:
         self._served: Served | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self.tried = threading.Event()
+        """Set once the index was opened or could not be."""
         self._problem: str | None = "The index is being opened."
 
     def start(self) -> None:
@@ -93,6 +95,7 @@ class Service:
     def _watch(self) -> None:
         tried, retry_at = self._wanted(), time.monotonic() + _RETRY_SECONDS
         self._open()
+        self.tried.set()
         while not self._stopping.wait(_LOOK_SECONDS):
             wanted = self._wanted()
             if wanted == tried and (self._problem is None or time.monotonic() < retry_at):

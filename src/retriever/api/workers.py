@@ -1,0 +1,106 @@
+"""Several processes that do the same work: forked from one parent, which replaces those that die and stops them all.
+
+uvicorn's own supervisor starts each worker as a fresh Python, which imports everything anew and shares none of its
+memory, and its workers outlive a parent that is killed. These are forks of a parent that has imported everything and
+opened nothing: no thread, no model, no snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+_LOG = logging.getLogger(__name__)
+
+# A worker that dies younger than this is not replaced at once: one that cannot live must not keep a core busy.
+_YOUNG_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+_STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+class Workers:
+    """The parent of `count` processes that each run `work`, given whether it is the first that was ever started.
+
+    Args:
+        work: what a worker does until it is told to stop by SIGTERM. It returns when it is done.
+        count: how many there are.
+        grace: seconds that workers have to stop; those that take longer are killed.
+    """
+
+    def __init__(self, work: Callable[[bool], None], count: int, *, grace: float) -> None:
+        self._work = work
+        self._count = count
+        self._grace = grace
+        self._born: dict[int, float] = {}
+        self._stopping = False
+
+    def run(self) -> None:
+        """Run until told to stop by SIGTERM or SIGINT, and all workers have."""
+        for kind in _STOP:
+            signal.signal(kind, self._stop)
+        signal.signal(signal.SIGALRM, self._kill)
+        for number in range(self._count):
+            self._start(first=number == 0)
+        while self._born:
+            pid, status = os.waitpid(-1, 0)
+            born = self._born.pop(pid, None)
+            if born is not None and not self._stopping:
+                _LOG.error("worker %d died (%s); another takes its place", pid, _reason(status))
+                time.sleep(max(0.0, born + _YOUNG_SECONDS - time.monotonic()))
+                self._start(first=False)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _start(self, *, first: bool) -> None:
+        # A signal that arrives now waits until both sides know who they are.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+        try:
+            if self._stopping:
+                return
+            pid = os.fork()
+            if pid == 0:
+                self._be_worker(first)
+            self._born[pid] = time.monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+
+    def _be_worker(self, first: bool) -> None:
+        """Do the work, and leave by no way that runs what the parent meant to do at its own end."""
+        code = 1
+        try:
+            for kind in (*_STOP, signal.SIGALRM):
+                signal.signal(kind, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+            threading.Thread(target=_leave_with, args=(os.getppid(),), name="watch-parent", daemon=True).start()
+            self._work(first)
+            code = 0
+        except BaseException:
+            _LOG.exception("a worker failed")
+        finally:
+            os._exit(code)
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        for pid in self._born:
+            os.kill(pid, signal.SIGTERM)
+        signal.setitimer(signal.ITIMER_REAL, self._grace)
+
+    def _kill(self, _signal: int, _frame: FrameType | None) -> None:
+        for pid in self._born:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _leave_with(parent: int) -> None:
+    """Stop this worker once its parent is gone: nobody would replace or stop it any more."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _reason(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
