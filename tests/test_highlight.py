@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.highlight import best_sentence, fragment_link, mark
+from retriever.highlight import best_sentence, contenders, fragment_link, mark
 from retriever.readers.markup import paragraphs
 
 
@@ -218,3 +218,11 @@ def test_what_a_link_names_is_in_the_text(text, data):
     assert all(part in sentence for part in named)
     assert not directive or (sentence.startswith(named[0]) and sentence.endswith(named[-1]))
     assert urlsplit(link).path == "/faq"
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(0, 1)), min_size=1, max_size=12))
+def test_the_words_of_sentences_that_are_no_contenders_change_nothing(sentences):
+    cosines = np.array([cosine for cosine, _ in sentences], np.float32)
+    coverage = [share for _, share in sentences]
+    weighed = [share if may else 0.0 for share, may in zip(coverage, contenders(cosines), strict=True)]
+    assert best_sentence(cosines, weighed) == best_sentence(cosines, coverage)

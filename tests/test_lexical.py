@@ -18,6 +18,7 @@ from retriever.lexical import (
     Spelling,
     TermIndex,
     is_code,
+    keys_of,
     write_lexical,
 )
 from retriever.types import Entry, Paragraph, Source
@@ -69,7 +70,7 @@ class Opened(TermIndex):
         super().__init__(held.columns(), len(documents))
 
     def shares(self, asked, unknown):
-        return self.share(asked, unknown).at(np.arange(self.count, dtype=np.int32))
+        return self.share(keys_of(asked), unknown).at(np.arange(self.count, dtype=np.int32))
 
 
 @settings(deadline=None)  # the first of them loads the engine

@@ -27,6 +27,12 @@ def best_sentence(cosines: NDArray[np.float32], coverage: Sequence[float]) -> in
     return best if scores[best] > scores[0] + _STANDS_OUT else 0
 
 
+def contenders(cosines: NDArray[np.float32]) -> list[bool]:
+    """Tell which sentences `best_sentence` may choose, or compares with: the words of the others change nothing."""
+    least = cosines.max() - _WORDS_WEIGHT - 1e-4
+    return [at == 0 or cosine >= least for at, cosine in enumerate(cosines.tolist())]
+
+
 def fragment_link(url: str, anchor: str | None, text: str, sentence: str) -> str:
     """Return `url` with its anchor, and a text fragment that opens it at `sentence` where that occurs once in `text`.
 

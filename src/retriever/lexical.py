@@ -117,6 +117,12 @@ def _keys(terms: Iterable[str], count: int) -> Keys:
     return np.fromiter(map(_key, terms), np.uint64, count)
 
 
+def keys_of(terms: Iterable[str]) -> Keys:
+    """Return the keys of `terms`, each term once, in order."""
+    once = dict.fromkeys(terms)
+    return _keys(once, len(once))
+
+
 def _find(keys: Keys, key: int) -> int | None:
     """Return where `key` stands among sorted `keys`, None if nowhere."""
     wanted = np.uint64(key)
@@ -174,20 +180,38 @@ class TermIndex:
 
     def column(self, term: str) -> Column:
         """Return the entries that hold a term, and its BM25 in each."""
+        return self.columns(keys_of((term,)))[0]
+
+    def held(self, term: str) -> int:
+        """Return how many entries hold a term."""
         found = _find(self._keys, _key(term))
         if found is None:
-            return Column(self._entries[:0], self._values[:0], 0.0)
+            return 0
         at = int(self._places[found])
-        span = slice(int(self._starts[at]), int(self._starts[at + 1]))
-        return Column(self._entries[span], self._values[span], float(self._most[at]))
+        return int(self._starts[at + 1]) - int(self._starts[at])
+
+    def columns(self, keys: Keys) -> list[Column]:
+        """Return the column of each of the terms whose keys these are; it is empty where no entry has the term."""
+        if not len(self._keys):
+            return [Column(self._entries, self._values, 0.0)] * len(keys)
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        places = self._places[found]
+        spans = zip(self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
+        known, most = (self._keys[found] == keys).tolist(), self._most[places].tolist()
+        return [
+            Column(self._entries[start:stop], self._values[start:stop], top)
+            if held
+            else Column(self._entries[:0], self._values[:0], 0.0)
+            for held, (start, stop), top in zip(known, spans, most, strict=True)
+        ]
 
     def idf(self, held: int) -> float:
         """Return the rarity of a term that `held` entries have; one that none has is rarest."""
         return float(np.log(1 + (self.count - held + 0.5) / (held + 0.5))) if held else self.unknown
 
-    def share(self, terms: Iterable[str], unknown: float) -> Share:
-        """Return the columns of `terms`. One that no entry has counts `unknown` of its rarity in the divisor."""
-        columns = [self.column(term) for term in dict.fromkeys(terms)]
+    def share(self, keys: Keys, unknown: float) -> Share:
+        """Return the columns of terms, by key. One that no entry has counts `unknown` of its rarity in the divisor."""
+        columns = self.columns(keys)
         total = sum(self.idf(len(c.entries)) if len(c.entries) else unknown * self.unknown for c in columns)
         return Share(tuple(column for column in columns if len(column.entries)), total)
 
@@ -352,18 +376,18 @@ class Lexical:
 
     def look_up(self, query: str) -> Asked:
         """Return the question's terms, ready to weigh entries by."""
-        terms = self.analyzer.terms(query)
+        keys = keys_of(self.analyzer.terms(query))
         return Asked(
-            self._question.share(terms, _UNKNOWN_WORD),
-            self._words.share(terms, _UNKNOWN_WORD),
-            self._pairs.share(self.analyzer.pairs(query), _UNKNOWN_PAIR),
+            self._question.share(keys, _UNKNOWN_WORD),
+            self._words.share(keys, _UNKNOWN_WORD),
+            self._pairs.share(keys_of(self.analyzer.pairs(query)), _UNKNOWN_PAIR),
             self._exact(query),
             self._words.count,
         )
 
     def rarity(self, term: str) -> float:
         """Return how rare a term is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
-        return self._words.idf(len(self._words.column(term).entries)) / self._words.unknown
+        return self._words.idf(self._words.held(term)) / self._words.unknown
 
     def _exact(self, query: str) -> Share:
         """Return a column for each of the question's codes and quoted phrases, of the entries that hold it as it is."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.highlight import best_sentence, fragment_link, mark
+from retriever.highlight import best_sentence, contenders, fragment_link, mark
 from retriever.types import AnswerText, Entry, Explanation, FoundKind, FoundPassage, Highlight, Hit, Passage
 
 _GAP = "\n\n"
@@ -79,8 +79,10 @@ def _sentence(
     ]
     places.sort(key=lambda at: (passages[at].number, passages[at].start))
     total = sum(asked.values()) or 1.0
-    held = [asked.keys() & set(stems(passages[at].text)) for at in places]
-    coverage = [sum(asked[stem] for stem in found) / total for found in held]
+    coverage = [
+        sum(asked[stem] for stem in asked.keys() & set(stems(passages[at].text))) / total if weighed else 0.0
+        for at, weighed in zip(places, contenders(cosines[places]), strict=True)
+    ]
     return passages[places[best_sentence(cosines[places], coverage)]]
 
 
