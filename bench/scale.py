@@ -63,6 +63,8 @@ class Material:
         with VectorCache(cache, encoder.spec) as known:
             self.question_vectors = _encoded(self.questions, encoder, known)
             self.sentence_vectors = _encoded(self.sentences, encoder, known)
+        noise = rng.standard_normal((50_000, self.question_vectors.shape[1]), np.float32)
+        self.noise = noise * np.float32(0.35 / np.sqrt(noise.shape[1]))
         self.asked_vectors = encoder.encode(self.asked, "query")
 
     def entries(self, start: int, end: int) -> Iterator[Entry]:
@@ -80,15 +82,21 @@ class Material:
     def vectors(self, entries: Sequence[Entry], kinds: Sequence[str], owners: Sequence[int], seed: int) -> Any:
         """Return the vectors of passages, of `kinds` and of the entries at `owners`: real ones, mixed and perturbed."""
         rng = np.random.default_rng([13, seed])
-        drawn = np.array([_drawn(int(e.id[1:]), len(self.questions), len(self.sentences)) for e in entries])[owners]
-        question = self.question_vectors[drawn[:, 0]] + 0.6 * self.question_vectors[drawn[:, 1]]
-        answer = self.sentence_vectors[drawn[:, 2]] + drawn[:, 4:] * self.sentence_vectors[drawn[:, 3]]
-        kind = np.asarray(kinds)[:, None]
-        mixed = np.where(kind == "question", question, np.where(kind == "entry", question + answer, answer))
-        mixed = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
-        noise = rng.standard_normal(mixed.shape, np.float32) * np.float32(0.35 / np.sqrt(mixed.shape[1]))
-        mixed += noise
-        return (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
+        drawn = np.array([_drawn(int(e.id[1:]), len(self.questions), len(self.sentences)) for e in entries])
+        question = self.question_vectors[drawn[:, 0]] + np.float32(0.6) * self.question_vectors[drawn[:, 1]]
+        both = drawn[:, 4:].astype(np.float32)
+        answer = self.sentence_vectors[drawn[:, 2]] + both * self.sentence_vectors[drawn[:, 3]]
+        of_kind = {"question": question, "answer": answer, "sentence": answer, "entry": question + answer}
+        kind, owner = np.asarray(kinds), np.asarray(owners)
+        mixed = np.empty((len(kind), question.shape[1]), np.float32)
+        for name, vectors in of_kind.items():
+            mixed[kind == name] = _unit(vectors)[owner[kind == name]]
+        mixed += self.noise[rng.integers(0, len(self.noise), len(mixed))]
+        return _unit(mixed)
+
+
+def _unit(vectors: Any) -> Any:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -278,11 +278,13 @@ def test_a_word_of_the_language_is_left_alone_though_it_is_near_one_of_the_corpu
     assert lexical(known=("massage",)).correct("massage massages") == "massage massages"
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.sampled_from([*"?!.,'\" \n", *(word for e in LINT for word in e.question.split())])).map(" ".join))
 def test_words_of_the_corpus_are_never_corrected(lint, text):
     assert lint.correct(text) == text
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.text(max_size=60))
 def test_only_words_are_corrected(lint, text):
     without = [re.sub(r"[^\W\d_]", "", found) for found in (text, lint.correct(text))]

@@ -297,30 +297,55 @@ class Asked:
         """Return the entries that share most of the words, pairs and codes, best first: at most `count`, and exactly.
 
         Terms are added up from the rarest on. Once those left cannot lift an entry that has none of the rare ones among
-        the best, only entries seen so far are weighed: the long columns of common words are then never walked.
+        the best, no more entries are taken up, and those that can no longer be among the best are dropped term by term.
+        So the long columns of common words are looked into, and seldom walked.
         """
         if self.count <= _FEW:
             return self._best_of_few(count, allowed)
-        columns = [(c, s.total or 1.0) for s in (self.words, self.pairs, self.exact) for c in s.columns]
-        columns.sort(key=lambda column: len(column[0].entries))
+        shares = [(column, share.total or 1.0) for share in self._shares for column in share.columns]
+        columns = sorted(shares, key=lambda column: -len(column[0].entries))
+        sums, met, top, least = np.zeros(self.count, np.float32), [np.zeros(0, np.int32)], 0.0, 0.0
         left = sum(column.most / total for column, total in columns)
-        sums, seen, least = np.zeros(self.count, np.float32), np.zeros(0, np.int32), 0.0
-        for column, total in columns:
-            entries, values = column.entries, column.values
+        while columns:
+            column, total = columns.pop()
+            entries, values = column.entries, column.values / np.float32(total)
             if allowed is not None:
                 kept = allowed[entries]
                 entries, values = entries[kept], values[kept]
-            seen = np.concatenate([seen, entries[sums[entries] == 0]])
-            sums[entries] += values / np.float32(total)
+            before = sums[entries]
+            met.append(entries[before == 0])
+            sums[entries] = before + values
+            top, left = max(top, float((before + values).max(initial=0))), left - column.most / total
+            if left < top and left < (least := _least(sums[np.concatenate(met)], count)):
+                break
+        worth = np.concatenate(met)
+        worth = self._sift(worth, sums, columns, left, least, count)
+        scores = self.scores(worth.astype(np.int64))
+        together = scores.words + scores.pairs + scores.exact
+        return worth[np.argsort(-together, kind="stable")[:count]].astype(np.int64)
+
+    def _sift(
+        self,
+        worth: NDArray[np.int32],
+        sums: Scores,
+        columns: Sequence[tuple[Column, float]],
+        left: float,
+        least: float,
+        count: int,
+    ) -> NDArray[np.int32]:
+        """Return those of `worth`, ascending, that may be among the best once `columns`, worth `left`, are added."""
+        for column, total in sorted(columns, key=lambda column: -column[0].most / column[1]):
+            worth = worth[sums[worth] + left >= least]
+            if len(worth) <= _ENOUGH * count:
+                break
+            sums[worth] += column.at(worth) / np.float32(total)
             left -= column.most / total
-            if len(seen) >= count:
-                least = float(np.partition(sums[seen], -count)[-count]) - _ROUNDING
-                if left < least:
-                    break
-        worth = np.sort(seen[sums[seen] + left >= least])
-        found = self.scores(worth.astype(np.int64))
-        total_of = found.words + found.pairs + found.exact
-        return worth[np.argsort(-total_of, kind="stable")[:count]].astype(np.int64)
+            least = _least(sums[worth], count)
+        return np.sort(worth[sums[worth] + left >= least])
+
+    @property
+    def _shares(self) -> tuple[Share, ...]:
+        return self.words, self.pairs, self.exact
 
     def _best_of_few(self, count: int, allowed: Mask | None) -> Rows:
         """Return the same by weighing every entry."""
@@ -331,6 +356,13 @@ class Asked:
         return best[total[best] > 0]
 
 
+def _least(sums: Scores, count: int) -> float:
+    """Return what the last of the best `count` has, less what rounding may do to it; 0 where there are fewer."""
+    return float(np.partition(sums, -count)[-count]) - _ROUNDING if len(sums) >= count else 0.0
+
+
+# So few entries more than are wanted are weighed sooner than sorted out.
+_ENOUGH = 4
 # Weighing so many entries one and all takes less time than choosing whom to weigh.
 _FEW = 4_000
 # Far above what sums of a few dozen float32 differ by when they are added in another order.
