@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from readers.making import docx, packed, pdf, xlsx
+
 GOOD = {"good.md": 2, "good.jsonl": 3}
 """The files that nothing is wrong with, and the entries that each holds."""
 
@@ -25,6 +27,20 @@ def _bombs() -> bytes:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     return "\n".join(["---", *lines, "---", "# How?", "", "So."]).encode()
 
+
+def _locked(data: bytes) -> bytes:
+    """Return a zip that says of its files that they are encrypted."""
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = data.index(mark) + place
+        data = data[:start] + b"\x01" + data[start + 1 :]
+    return data
+
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+_ALIASES = b"a: &a [x, x]\n" + b"".join(b"%c: &%c [*%c, *%c]\n" % (n, n, n - 1, n - 1) for n in range(98, 120))
+_TABLES = "<w:tbl><w:tr><w:tc>" * 5_000 + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * 5_000
+_PDF = pdf([(11, 700, "Is it whole?"), (11, 680, "No.")])
+_IN_ZIP = {"good-in-zip.md": "# Is a zip good?\n\nYes.\n"}
 
 # name → (content, outcome): "indexed" is all of it, "partly" some entries and some refusals, "refused" no entry and at
 # least one refusal, "page" page text and no entry, "passed over" a ledger line that counts nothing, "unseen" no line.
@@ -118,6 +134,34 @@ FILES: dict[str, tuple[bytes, str]] = {
     "marked.html": (b"<h2>Marked?</h2><p>A <![x b", "indexed"),
     "broken-data.html": (b'<script type="application/ld+json">[{]</script><h2>Data?</h2><p>None.</p>', "indexed"),
     "binary.html": (bytes(range(256)) * 40, "refused"),
+    "broken.xlsx": (b"PK\x03\x04" + bytes(100), "refused"),
+    "no-sheet.xlsx": (packed({"a.txt": "x"}), "refused"),
+    "blank.xlsx": (xlsx({"S": []}), "refused"),
+    "one-column.xlsx": (xlsx({"S": [["Why?"], ["How?"]]}), "refused"),
+    "locked.xlsx": (_OLE, "refused"),
+    "locked.docx": (_OLE, "refused"),
+    "lying.xlsx": (xlsx({"S": [["question", "answer"], ["Does a sheet lie?", "Yes."]]}, "A1:A1"), "indexed"),
+    "broken.docx": (docx(("", "x"))[:-30], "refused"),
+    "no-document.docx": (packed({"a.txt": "x"}), "refused"),
+    "entities.docx": (docx(("", "x"), head='<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]>'), "refused"),
+    "nested.docx": (docx(body=_TABLES), "refused"),
+    "not-xml.docx": (packed({"word/document.xml": "<w:document"}), "refused"),
+    "bomb.docx": (packed({"word/document.xml": bytes(60_000_000)}), "refused"),
+    "broken.pdf": (b"%PDF-1.7\n" + b"<</A" * 50_000, "refused"),
+    "scan.pdf": (pdf([]), "refused"),
+    "circle.pdf": (_PDF.replace(b"/Kids [4 0 R]", b"/Kids [2 0 R]"), "refused"),
+    "aliases.yaml": (_ALIASES, "refused"),
+    "deep.yaml": (b"[" * 100_000, "refused"),
+    "object.yaml": (b"- question: A?\n  answer: !!python/object/apply:os.system ['true']\n", "refused"),
+    "scalar.yaml": (b"just a text\n", "refused"),
+    "large.yaml": (b"- a\n" * 200_000, "refused"),
+    "broken.zip": (packed(_IN_ZIP)[:-30], "refused"),
+    "empty.zip": (packed({}), "refused"),
+    "locked.zip": (_locked(packed(_IN_ZIP)), "refused"),
+    "slip.zip": (packed({**_IN_ZIP, "../out.md": "# Out?\n\nx", "/etc/x.md": "# Root?\n\nx"}), "partly"),
+    "nested.zip": (packed({"in.zip": packed(_IN_ZIP)}), "refused"),
+    "bomb.zip": (packed({"a.txt": bytes(70_000_000)}), "refused"),
+    "many.zip": (packed({f"{n}.md": "" for n in range(1_001)}), "refused"),
     "-rf.md": (b"# Is a dash harmless?\n\nYes.\n", "indexed"),
     "new\nline.md": (b"# Is a newline in a name harmless?\n\nYes.\n", "indexed"),
     "sp ace & <b>.md": (b"# Are tags in a name harmless?\n\nYes.\n", "indexed"),

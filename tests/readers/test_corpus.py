@@ -13,7 +13,7 @@ from retriever.readers import read_corpus
 from retriever.readers.drafts import fold
 from retriever.readers.jobs import SUFFIXES, Job, Parsed
 from retriever.readers.merging import slug_of, unite
-from retriever.readers.parsing import FORMATS, parse
+from retriever.readers.parsing import BINARY, FORMATS, parse
 from retriever.types import Entry, Paragraph, Refusal, Source
 
 SEED = Path(__file__).parents[2].parent / "shared" / "seed" / "alliance-faq.txt"
@@ -164,4 +164,4 @@ def test_no_text_of_any_format_is_a_failure_of_ours(suffix, text):
 
 
 def test_the_suffixes_that_are_read_are_those_of_the_formats():
-    assert set(SUFFIXES) == set(FORMATS)
+    assert set(SUFFIXES) == {*FORMATS, *BINARY, ".zip"}

@@ -24,6 +24,7 @@ from retriever.types import Refusal
 _PROGRAM = "from retriever.readers.limits import main; main()"
 # A reader that waits takes no processor time; a busy machine may make one that works wait as well.
 _WALL = 4
+_ENDS_WITHIN = 5  # seconds: a large process takes a while to be taken down
 
 
 class _Died(Exception):
@@ -111,7 +112,7 @@ class _Child:
             with suppress(OSError):
                 pipe.close()
         try:
-            self._process.wait(1)
+            self._process.wait(_ENDS_WITHIN)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from retriever.readers.children import CHILDREN
-from retriever.readers.drafts import Flaw, one_line
+from retriever.readers.drafts import Flaw, title_of
 from retriever.readers.files import Found, find_files, read_bytes
 from retriever.readers.jobs import SUFFIXES, Job, Parsed
 from retriever.readers.kept import Kept, keep, key_of, recall
@@ -99,7 +99,7 @@ def _begin(found: Found, lang: str, max_answer_chars: int, kept: Kept, pool: Exe
         return _Reading(_refused(found, flaw.reason))
     except OSError as error:
         return _Reading(_refused(found, f"cannot be read: {error.strerror or error}"))
-    job = Job(found.name, suffix, _title(found.path), lang, max_answer_chars)
+    job = Job(found.name, suffix, title_of(found.path.stem), lang, max_answer_chars)
     key = key_of(job, data)
     return _Reading(recall(kept, key) or pool.submit(CHILDREN.parse, job, data), key)
 
@@ -132,10 +132,3 @@ def _report(name: str, file: Parsed, fates: Iterator[Fate]) -> FileReport:
 
 def _suffix(found: Found) -> str:
     return PurePath(found.name).suffix or "no suffix"
-
-
-def _title(path: Path) -> str:
-    """Return the file's name as a title: `shipping-and-returns.md` is “Shipping and returns”."""
-    words = " ".join(path.stem.replace("_", " ").replace("-", " ").split())
-    printable = one_line(words.encode("utf-8", "replace").decode())
-    return printable[:1].upper() + printable[1:] or "Page"

@@ -87,3 +87,10 @@ def one_line(text: str) -> str:
 def fold(text: str) -> str:
     """Return what two texts have in common that differ in white space and case only."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def title_of(stem: str) -> str:
+    """Return a file's name as a title: `shipping-and-returns` is “Shipping and returns”."""
+    words = " ".join(stem.replace("_", " ").replace("-", " ").split())
+    printable = one_line(words.encode("utf-8", "replace").decode())
+    return printable[:1].upper() + printable[1:] or "Page"

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from retriever.types import Entry, Refusal
 
 PAGES = (".htm", ".html", ".xhtml")
+SHEETS = (".ods", ".xls", ".xlsb", ".xlsm", ".xlsx")
 SUFFIXES = (
-    *(".csv", ".htm", ".html", ".json", ".jsonl", ".jsonld", ".markdown", ".md", ".ndjson", ".tsv", ".txt", ".xhtml"),
+    *(".csv", ".docx", ".htm", ".html", ".json", ".jsonl", ".jsonld", ".markdown", ".md", ".ndjson", ".ods", ".pdf"),
+    *(".tsv", ".txt", ".xhtml", ".xls", ".xlsb", ".xlsm", ".xlsx", ".yaml", ".yml", ".zip"),
 )
 LENGTHS, LENGTH, READY = struct.Struct(">QQ"), struct.Struct(">Q"), b"!"
 MIB = 1 << 20

@@ -28,9 +28,10 @@ def main() -> None:
             _limit(size)
             reply = msgspec.json.encode(_bounded(job, requests.read(size)))
         except MemoryError:
+            _at_most(resource.RLIMIT_AS, resource.RLIM_INFINITY)  # so that there is room to say so
             reason = f"needs over {memory_for(size) // MIB} MB of memory to be read: split it"
             _reply(replies, msgspec.json.encode(Parsed(refused=[Refusal(job.name, None, reason)])))
-            return  # what was taken may not all come back
+            os._exit(0)  # what was taken may not all come back, and to give it back takes seconds
         _reply(replies, reply)
 
 
@@ -62,7 +63,8 @@ def _limit(size: int) -> None:
 def _at_most(what: int, most: int) -> None:
     """Set the limit that the next file may raise again, within the one that this machine may have set."""
     hard = resource.getrlimit(what)[1]
-    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    within = [limit for limit in (most, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(what, (min(within, default=resource.RLIM_INFINITY), hard))
 
 
 def _reply(replies: BinaryIO, reply: bytes) -> None:

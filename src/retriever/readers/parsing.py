@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
 
+from retriever.readers.archive import members_of
 from retriever.readers.decoding import decode
-from retriever.readers.drafts import Draft, Flaw, Item, Note, Reader, Refused, fold, one_line
-from retriever.readers.jobs import PAGES, Job, Parsed
+from retriever.readers.drafts import Draft, Flaw, Item, Note, Reader, Refused, fold, one_line, title_of
+from retriever.readers.jobs import PAGES, SHEETS, SUFFIXES, Job, Parsed
 from retriever.readers.jsons import read_json, read_json_lines
 from retriever.readers.markdown import read_markdown
 from retriever.readers.markup import paragraphs
 from retriever.readers.tables import read_csv, read_tsv
 from retriever.readers.text import read_text
+from retriever.readers.yamls import read_yaml
 from retriever.types import Entry, Paragraph, Refusal, Source
 
 
@@ -20,6 +24,27 @@ def read_page(text: str, title: str) -> Iterator[Item]:
     from retriever.readers.html import read_html
 
     return read_html(text, title)
+
+
+def read_book(data: bytes, title: str) -> Iterator[Item]:
+    """Read a spreadsheet; its library too waits for the first one."""
+    from retriever.readers.sheets import read_sheets
+
+    return read_sheets(data, title)
+
+
+def read_document(data: bytes, title: str) -> Iterator[Item]:
+    """Read a document of Word's."""
+    from retriever.readers.docx import read_docx
+
+    return read_docx(data, title)
+
+
+def read_print(data: bytes, title: str) -> Iterator[Item]:
+    """Read a PDF."""
+    from retriever.readers.pdf import read_pdf
+
+    return read_pdf(data, title)
 
 
 FORMATS: dict[str, Reader] = {
@@ -35,6 +60,13 @@ FORMATS: dict[str, Reader] = {
     ".tsv": read_tsv,
     ".txt": read_text,
     ".xhtml": read_page,
+    ".yaml": read_yaml,
+    ".yml": read_yaml,
+}
+BINARY: dict[str, Callable[[bytes, str], Iterator[Item]]] = {
+    **dict.fromkeys(SHEETS, read_book),
+    ".docx": read_document,
+    ".pdf": read_print,
 }
 MAX_QUESTION_CHARS = 1_000  # as long as a question asked may be
 
@@ -43,6 +75,9 @@ def parse(job: Job, data: bytes) -> Parsed:
     """Read one file. Whatever goes wrong in it ends here: it costs the rest of this file and no other."""
     parsed = Parsed()
     try:
+        if job.suffix == ".zip":
+            _unpack(parsed, job, data)
+            return parsed
         for item in _items(job, data):
             _sort(parsed, job, item)
         if not parsed.entries and not parsed.refused:
@@ -58,7 +93,28 @@ def parse(job: Job, data: bytes) -> Parsed:
     return parsed
 
 
+def _unpack(parsed: Parsed, job: Job, data: bytes) -> None:
+    """Read the files of an archive as if they lay in a folder of its name."""
+    for member in members_of(data):
+        path = PurePosixPath(member.name)
+        name, suffix = f"{job.name}/{member.name}", path.suffix.lower()
+        if member.refused:
+            parsed.refused.append(Refusal(name, None, member.refused))
+        elif suffix not in SUFFIXES:
+            parsed.notes.append(f"{member.name}: not a format that is read ({suffix or 'no suffix'})")
+        else:
+            found = parse(replace(job, name=name, suffix=suffix, title=title_of(path.stem)), member.data)
+            parsed.entries += found.entries
+            parsed.refused += found.refused
+            parsed.notes += [f"{member.name}: {note}" for note in found.notes]
+    if not parsed.entries and not parsed.refused:
+        raise Flaw("no file in it is of a format that is read")
+
+
 def _items(job: Job, data: bytes) -> Iterator[Item]:
+    if job.suffix in BINARY:
+        yield from BINARY[job.suffix](data, job.title)
+        return
     text, note = _decode(job, data)
     if note:
         yield Note(note)

@@ -20,6 +20,14 @@ _SCHEMA: dict[str, str] = {
     "inLanguage": "lang",
     "expires": "valid_until",
 }
+KENDRA: dict[str, str] = {
+    "_question": "question",
+    "_answer": "answer",
+    "_source_uri": "url",
+    "_category": "category",
+    "_language_code": "lang",
+}
+"""What Kendra's reserved names are here."""
 
 
 def record_of(value: dict[str, Any]) -> dict[str, Any]:
@@ -63,13 +71,4 @@ def attributes(given: Any) -> dict[str, Any]:
     """Return Kendra's attributes with our names for those that it reserves."""
     if not isinstance(given, dict):
         raise Flaw("Attributes: should be an object")
-    return {_KENDRA.get(str(name), str(name)): value for name, value in given.items()}
-
-
-_KENDRA: dict[str, str] = {
-    "_question": "question",
-    "_answer": "answer",
-    "_source_uri": "url",
-    "_category": "category",
-    "_language_code": "lang",
-}
+    return {KENDRA.get(str(name), str(name)): value for name, value in given.items()}

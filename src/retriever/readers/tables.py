@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retriever.readers.drafts import Flaw, Item, Note, Refused
+from retriever.readers.products import KENDRA
+from retriever.readers.qnamaker import is_qna_maker, merge_qna
 from retriever.readers.records import NAMES, draft_of, key_of
 
 DELIMITERS = ",;\t"
@@ -21,8 +23,8 @@ csv.field_size_limit(400_000)
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One record: its first line, the lines it takes, and its cells, or why it has none."""
+class Row:
+    """One record of a table: its first line, the lines it takes, and its cells, or why it has none."""
 
     line: int
     height: int
@@ -49,18 +51,39 @@ def _read(lines: list[str], delimiter: str) -> Iterator[Item]:
     first = next((row for row in _rows(lines, delimiter) if row.flaw is None), None)
     if first is None or not any(len(row.cells) > 1 for row in _rows(lines[:_SAMPLE_LINES], delimiter)):
         raise Flaw("no two columns found: a question and an answer are needed, with a comma, semicolon or tab between")
-    header = _header(first)
-    names = header or ("question", "answer")
-    width = len(names) if header else _width(_rows(lines[:_SAMPLE_LINES], delimiter))
-    if not header:
+    width = None if names_of(first) else _width(_rows(lines[:_SAMPLE_LINES], delimiter))
+    yield from read_rows(_rows(lines, delimiter, width or len(first.cells)), first)
+
+
+def read_rows(rows: Iterable[Row], first: Row | None = None) -> Iterator[Item]:
+    """Read a table's rows, the first that is whole of which may be its header."""
+    rows = list(rows)
+    first = first or next(row for row in rows if row.flaw is None)
+    names = names_of(first)
+    if names:
+        rows = [row for row in rows if row.line != first.line]
+    else:
         yield Note("no header: the first column is read as the question, the second as the answer")
-    names = (*names, *(f"column_{number}" for number in range(len(names) + 1, width + 1)))
-    for row in _rows(lines, delimiter, width):
-        if not (header and row.line == first.line):
-            yield _item(row, names)
+        names = _unnamed(rows)
+    if is_qna_maker(names):
+        yield Note("read as an export of QnA Maker: Markdown answers, several questions of one QnaId as alternates")
+        yield from merge_qna([(row.line, row.flaw or dict(zip(names, row.cells, strict=False))) for row in rows])
+        return
+    for row in rows:
+        yield _item(row, names)
 
 
-def _item(row: _Row, names: Sequence[str]) -> Item:
+def _unnamed(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return names for columns without a header; a third column that holds addresses is the entry's."""
+    width = max((len(row.cells) for row in rows), default=2)
+    names = ["question", "answer", *(f"column_{number}" for number in range(3, width + 1))]
+    third = [row.cells[2].strip() for row in rows if len(row.cells) > 2 and row.cells[2].strip()]
+    if third and all(cell.startswith(("http://", "https://")) for cell in third):
+        names[2] = "url"
+    return tuple(names)
+
+
+def _item(row: Row, names: Sequence[str]) -> Item:
     if row.flaw:
         return Refused(row.line, row.flaw)
     record: dict[str, object] = {name: cell for name, cell in zip(names, row.cells, strict=False) if cell.strip()}
@@ -93,32 +116,32 @@ def _json(cell: str, kind: type) -> object:
     return value if isinstance(value, kind) else cell
 
 
-def _rows(lines: list[str], delimiter: str, width: int | None = None) -> Iterator[_Row]:
+def _rows(lines: list[str], delimiter: str, width: int | None = None) -> Iterator[Row]:
     """Yield the records that are not blank; one that is broken costs its first line, and reading goes on below it."""
     place = 0
     while place < len(lines):
         row = _row(lines, place, delimiter)
         extra = 0 if width is None or row.flaw else sum(1 for cell in row.cells[width:] if cell.strip())
         if extra and row.height > 1:
-            row = _Row(row.line, 1, flaw="a quote is opened and not closed where its cell ends")
+            row = Row(row.line, 1, flaw="a quote is opened and not closed where its cell ends")
         elif extra:
             reason = (
                 f"{len(row.cells)} cells where the table has {width}: put quotes around a cell that holds `{delimiter}`"
             )
-            row = _Row(row.line, 1, flaw=reason)
+            row = Row(row.line, 1, flaw=reason)
         place += row.height
         if row.flaw or any(cell.strip() for cell in row.cells):
             yield row
 
 
-def _row(lines: list[str], place: int, delimiter: str) -> _Row:
+def _row(lines: list[str], place: int, delimiter: str) -> Row:
     span = (lines[number] for number in range(place, min(place + MAX_RECORD_LINES, len(lines))))
     reader = csv.reader(span, delimiter=delimiter, strict=True)
     try:
         cells = next(reader, [])
     except csv.Error as error:
-        return _Row(place + 1, 1, flaw=_reason(str(error)))
-    return _Row(place + 1, max(reader.line_num, 1), tuple(cells))
+        return Row(place + 1, 1, flaw=_reason(str(error)))
+    return Row(place + 1, max(reader.line_num, 1), tuple(cells))
 
 
 def _reason(error: str) -> str:
@@ -129,8 +152,9 @@ def _reason(error: str) -> str:
     return 'a quote inside a cell in quotes: write it twice (""), or close the cell\'s quote where the cell ends'
 
 
-def _header(row: _Row) -> tuple[str, ...] | None:
+def names_of(row: Row) -> tuple[str, ...] | None:
     """Return the names of the columns, if the first row names the question's or the answer's."""
+    row = replace(row, cells=tuple(KENDRA.get(cell.strip(), cell) for cell in row.cells))
     keys = [key_of(cell) for cell in row.cells]
     question, answer = (set(keys).intersection(NAMES[field]) for field in ("question", "answer"))
     # `A` alone may be an answer; `Q` and `A` side by side are a header.
@@ -143,7 +167,7 @@ def _header(row: _Row) -> tuple[str, ...] | None:
     return tuple(f"{name}_{place + 1}" if name in names[:place] else name for place, name in enumerate(names))
 
 
-def _width(rows: Iterator[_Row]) -> int:
+def _width(rows: Iterator[Row]) -> int:
     widths = Counter(len(row.cells) for row in rows if len(row.cells) > 1)
     return widths.most_common(1)[0][0]
 
