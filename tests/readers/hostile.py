@@ -38,6 +38,9 @@ def _locked(data: bytes) -> bytes:
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 _ALIASES = b"a: &a [x, x]\n" + b"".join(b"%c: &%c [*%c, *%c]\n" % (n, n, n - 1, n - 1) for n in range(98, 120))
+_ALIASES_RST = b"Bomb?\n=====\n\n|a9|\n\n.. |a0| replace:: x\n" + b"".join(
+    b".. |a%d| replace:: %s\n" % (n, b"|a%d| " % (n - 1) * 10) for n in range(1, 10)
+)
 _TABLES = "<w:tbl><w:tr><w:tc>" * 5_000 + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * 5_000
 _PDF = pdf([(11, 700, "Is it whole?"), (11, 680, "No.")])
 _IN_ZIP = {"good-in-zip.md": "# Is a zip good?\n\nYes.\n"}
@@ -155,6 +158,12 @@ FILES: dict[str, tuple[bytes, str]] = {
     "object.yaml": (b"- question: A?\n  answer: !!python/object/apply:os.system ['true']\n", "refused"),
     "scalar.yaml": (b"just a text\n", "refused"),
     "large.yaml": (b"- a\n" * 200_000, "refused"),
+    "include.rst": (
+        b"Secret?\n=======\n\nNo.\n\n.. include:: /etc/passwd\n\n.. raw:: html\n\n   <script>\n",
+        "indexed",
+    ),
+    "bomb.rst": (_ALIASES_RST, "indexed"),
+    "line.rst": (b"Long?\n=====\n\n" + b"*" * 20_000 + b"\n", "refused"),
     "broken.zip": (packed(_IN_ZIP)[:-30], "refused"),
     "empty.zip": (packed({}), "refused"),
     "locked.zip": (_locked(packed(_IN_ZIP)), "refused"),

@@ -201,6 +201,46 @@ def test_yaml_holds_its_list_under_a_usual_name(read):
     assert pairs(read("a.yaml", 'title: x\nfaqs:\n  - {q: "A?", a: b}\n')) == [("A?", ["b"])]
 
 
+# --- reStructuredText ---------------------------------------------------------------------------------------------
+
+MANUAL = """\
+FAQ
+===
+
+How do I pay?
+-------------
+
+By *card*.
+
+Is a rubric read?
+-----------------
+
+.. rubric:: Does it ask?
+
+It does. :ref:`x`
+
+.. toctree::
+   other
+"""
+
+
+def test_rst_has_titles_and_rubrics(read):
+    corpus = read("a.rst", MANUAL)
+    assert ("How do I pay?", ["By card."]) in pairs(corpus)
+    assert ("Does it ask?", ["It does. :ref:`x`"]) in pairs(corpus)
+    assert (corpus.entries[0].source.line, corpus.entries[0].source.anchor) == (4, "how-do-i-pay")
+
+
+def test_rst_names_what_is_left_out(read):
+    notes = " ".join(read("a.rst", MANUAL).ledger[0].notes)
+    assert 'line 16: Unknown directive type "toctree".' in notes
+
+
+def test_rst_has_definition_lists(read):
+    corpus = read("a.rst", "What is a term?\n    A word.\n\nIs this another?\n    Yes.\n\n    It is.\n")
+    assert pairs(corpus) == [("What is a term?", ["A word."]), ("Is this another?", ["Yes.", "It is."])]
+
+
 # --- archives -----------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +266,7 @@ WHOLE = {
     ".pdf": pdf(*PAGES),
     ".zip": packed({"a.md": "# A?\n\na\n", "b.yaml": "A?: a"}),
     ".yaml": b"- question: A?\n  answer: [a, 'b']\n- B?: {answer: b, tags: [x]}\n",
+    ".rst": MANUAL.encode(),
     ".jsonld": b'{"@type": "FAQPage", "mainEntity": [{"name": "A?", "acceptedAnswer": {"text": "a"}}]}',
 }
 

@@ -15,7 +15,7 @@ PAGES = (".htm", ".html", ".xhtml")
 SHEETS = (".ods", ".xls", ".xlsb", ".xlsm", ".xlsx")
 SUFFIXES = (
     *(".csv", ".docx", ".htm", ".html", ".json", ".jsonl", ".jsonld", ".markdown", ".md", ".ndjson", ".ods", ".pdf"),
-    *(".tsv", ".txt", ".xhtml", ".xls", ".xlsb", ".xlsm", ".xlsx", ".yaml", ".yml", ".zip"),
+    *(".rst", ".tsv", ".txt", ".xhtml", ".xls", ".xlsb", ".xlsm", ".xlsx", ".yaml", ".yml", ".zip"),
 )
 LENGTHS, LENGTH, READY = struct.Struct(">QQ"), struct.Struct(">Q"), b"!"
 MIB = 1 << 20

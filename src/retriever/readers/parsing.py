@@ -40,6 +40,13 @@ def read_document(data: bytes, title: str) -> Iterator[Item]:
     return read_docx(data, title)
 
 
+def read_manual(text: str, title: str) -> Iterator[Item]:
+    """Read reStructuredText."""
+    from retriever.readers.rst import read_rst
+
+    return read_rst(text, title)
+
+
 def read_print(data: bytes, title: str) -> Iterator[Item]:
     """Read a PDF."""
     from retriever.readers.pdf import read_pdf
@@ -57,6 +64,7 @@ FORMATS: dict[str, Reader] = {
     ".markdown": read_markdown,
     ".md": read_markdown,
     ".ndjson": read_json_lines,
+    ".rst": read_manual,
     ".tsv": read_tsv,
     ".txt": read_text,
     ".xhtml": read_page,
