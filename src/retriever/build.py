@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -46,7 +47,9 @@ from retriever.types import (
     Passage,
     Vectors,
 )
-from retriever.vectors import prepare_vectors
+
+if TYPE_CHECKING:
+    from retriever.vectors import Prepared
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how much of it is done, and how much there is."""
@@ -128,8 +131,7 @@ def build(
             vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
             floor = _floor(encoder, cache, vectors, [p.kind for _, p in passages])
 
-        # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
-        prepared = prepare_vectors(vectors, np.array([p.kind != "sentence" for _, p in passages]))
+        prepared = _prepare(vectors, passages)
         main_lang = Counter(entry.lang for entry in entries).most_common(1)[0][0]
 
         def write(folder: Path) -> None:
@@ -183,6 +185,13 @@ def build(
         gate=reviewed.gate if reviewed else None,
         warnings=reviewed.warnings if reviewed else (),
     )
+
+
+def _prepare(vectors: Vectors, passages: Sequence[tuple[int, Passage]]) -> Prepared:
+    from retriever.vectors import prepare_vectors
+
+    # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
+    return prepare_vectors(vectors, np.array([p.kind != "sentence" for _, p in passages]))
 
 
 class _GateRefused(RetrieverError):

@@ -64,7 +64,6 @@ from retriever.types import (
     Rows,
     VectorStore,
 )
-from retriever.vectors import open_vectors
 
 FORMAT = 4
 KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer", "sentence", "entry")
@@ -574,6 +573,8 @@ def _hold(folder: Path) -> _File:
 
 
 def _load(held: _File, folder: Path, manifest: Manifest) -> Snapshot:
+    from retriever.vectors import open_vectors
+
     passages, lines = open_array(folder / "passages.npy"), open_array(folder / "entries.npy")
     owners = passages["entry"].astype(np.int32)
     held_by = np.bincount(owners, minlength=len(lines))

@@ -12,14 +12,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import onnxruntime
 
 from retriever.encoder.tokens import Window
 from retriever.errors import EncoderError
 from retriever.types import EncoderSpec, Role, Vectors
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 GRAPH, TOKENIZER, SPEC = "encoder.onnx", "tokenizer.json", "encoder.json"
 FILES = (GRAPH, TOKENIZER, SPEC)
@@ -43,7 +46,7 @@ class OnnxEncoder:
         self._window = Window(self._files[TOKENIZER], spec)
         self._threads = threads
         self._lock = threading.Lock()
-        self._session: onnxruntime.InferenceSession | None = None
+        self._session: InferenceSession | None = None
 
     @property
     def spec(self) -> EncoderSpec:
@@ -90,9 +93,11 @@ class OnnxEncoder:
             vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors[0], dtype=np.float32)
 
-    def _load(self) -> onnxruntime.InferenceSession:
+    def _load(self) -> InferenceSession:
         with self._lock:
             if self._session is None:
+                import onnxruntime
+
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = 1
                 options.inter_op_num_threads = 1
