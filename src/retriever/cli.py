@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,6 +141,8 @@ def ask(
 @app.command()
 def serve(
     index: _Index = None,
+    corpus: _Corpus = None,
+    watch: Annotated[bool | None, _option("watch")] = None,
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
     min_confidence: _MinConfidence = None,
@@ -150,9 +153,11 @@ def serve(
     workers: Annotated[int | None, _option("workers")] = None,
     queue: Annotated[int | None, _option("queue")] = None,
 ) -> None:
-    """Serve the search page and /ask."""
+    """Serve the search page and /ask; with --watch, build again whenever the corpus changes."""
     settings = _settings(
         index=index,
+        corpus=corpus or None,
+        watch=watch,
         host=host,
         port=port,
         min_confidence=min_confidence,
@@ -166,8 +171,10 @@ def serve(
     # NumPy and FAISS read it when they are imported: a question takes one thread, and two are answered on two cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from retriever.api.server import run_server
+    from retriever.watch import watching
 
-    run_server(settings)
+    with watching(settings) if settings.watch else nullcontext():
+        run_server(settings)
 
 
 @app.command()

@@ -60,6 +60,7 @@ class Settings:
     max_body: int = _knob(DEFAULT_MAX_BODY, "most bytes of a request's body")
     title: str = _knob("Frequently asked questions", "title of the page")
     work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
+    watch: bool = _knob(False, "let `serve` build again whenever the corpus changes")
     verify: bool = _knob(False, "let `info` check the digest of every file")
     json: bool = _knob(False, "print JSON")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import retriever
+from retriever.readers import findings, names_of, read_corpus, read_golden
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -73,3 +74,10 @@ def test_no_tracked_file_holds_a_path_of_somebodys_machine():
     search = ["git", "grep", "--untracked", "-nIE", MACHINES, "--", ".", ":!tests/contracts/test_repository.py"]
     done = subprocess.run(search, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_the_labelled_questions_about_the_product_name_entries_that_there_are():
+    corpus = ROOT / "corpus"
+    golden = read_golden([corpus])
+    assert findings(golden, names_of(read_corpus([corpus]).entries)) == ()
+    assert len(golden.questions) >= 30
