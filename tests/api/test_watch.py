@@ -27,8 +27,11 @@ class Watched:
     def write(self, name: str, *rows: dict) -> None:
         (self.home / "corpus" / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def answer(self, question="what are your opening hours") -> str:
-        return httpx.get(self.url, params={"q": question}, timeout=30).json()["hits"][0]["answer"]["text"]
+    def answers(self, text: str) -> bool:
+        """Tell whether that is answered, again and again, whichever worker is asked."""
+        asked = {"q": "what are your opening hours"}
+        replies = [httpx.get(self.url, params=asked, timeout=30).json() for _ in range(12)]
+        return {reply["hits"][0]["answer"]["text"] for reply in replies} == {text}
 
     def said(self) -> str:
         return (self.home / "serve.log").read_text()
@@ -45,27 +48,25 @@ def watched(tmp_path_factory):
 
 
 def test_it_builds_the_first_index_itself_and_a_change_of_the_corpus_is_served(watched):
-    assert watched.answer() == "At nine."
+    assert watched.answers("At nine.")
     watched.write("faq.jsonl", HOURS | {"answer": "At ten."})
-    wait_for(lambda: watched.answer() == "At ten.", BUILD_S)
+    wait_for(lambda: watched.answers("At ten."), BUILD_S)
 
 
 def test_a_build_that_fails_is_told_and_the_page_serves_on_until_it_is_mended(watched):
-    before = watched.answer()
     watched.write("golden.jsonl", {"question": "No ids?"})
     wait_for(lambda: "watch: the build failed" in watched.said(), BUILD_S)
     assert "golden.jsonl:1: ids: should be a list" in watched.said()
-    assert watched.answer() == before
+    assert watched.answers("At ten.")
     watched.write("golden.jsonl", GOLDEN)
     watched.write("faq.jsonl", HOURS | {"answer": "At eleven."})
-    wait_for(lambda: watched.answer() == "At eleven.", BUILD_S)
+    wait_for(lambda: watched.answers("At eleven."), BUILD_S)
 
 
 def test_a_build_that_the_gate_refuses_is_told_and_not_served(watched):
-    before = watched.answer()
     watched.write("more.jsonl", {"question": "What are your opening hours?", "answer": "None."})
     wait_for(lambda: "NOT PUBLISHED" in watched.said(), BUILD_S)
-    assert watched.answer() == before
+    assert watched.answers("At eleven.")
 
 
 def test_the_watcher_ends_with_the_server_however_it_ends(watched):
