@@ -7,10 +7,21 @@ import re
 from retriever.readers.drafts import one_line
 from retriever.readers.headings import asks
 
-__all__ = ["MAX_QUESTION", "asked", "asks", "ends_faq", "invites", "is_answer_mark", "is_question_mark", "key"]
+__all__ = [
+    "MAX_QUESTION",
+    "MAX_SPOKEN",
+    "asked",
+    "asks",
+    "ends_faq",
+    "invites",
+    "is_answer_mark",
+    "is_question_mark",
+    "key",
+]
 
 # Longer texts that ask are prose with a question in it; a question in markup of its own may be longer.
 MAX_QUESTION = 300
+MAX_SPOKEN = 1_000
 # The page asks its reader, or invites: no entry, and what follows answers nothing that stood before.
 _INVITES = re.compile(
     r"(?:was|is|did) (?:this|that|the) (?:\w+ )?(?:\w+ )?(?:helpful|useful|help|helped|answer)\b"

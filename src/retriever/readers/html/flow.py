@@ -11,6 +11,7 @@ from itertools import pairwise
 from retriever.readers.headings import Heading, Role, roles
 from retriever.readers.html.cues import (
     MAX_QUESTION,
+    MAX_SPOKEN,
     asked,
     asks,
     ends_faq,
@@ -42,6 +43,7 @@ class Item:
     forced: bool = False
     end: int = 0
     role: Role = "section"
+    lists: bool = False
     body: list[Line] = field(default_factory=list)
 
 
@@ -57,6 +59,7 @@ class Flow:
 def divide(page: Page, pairs: Sequence[Pair], names: Sequence[Pair], taken: bytearray) -> Flow:
     """Return the page's items with their roles; `pairs` are those found by their markup, `names` those of groups."""
     targets, contents = _contents(page, taken)
+    listed_at = sorted(contents)
     lines = read_lines(page, taken)
     spoken = sum(1 for line in lines if is_question_mark(line.text) and not line.quiet)
     answers = any(is_answer_mark(line.text) for line in lines)
@@ -77,7 +80,7 @@ def divide(page: Page, pairs: Sequence[Pair], names: Sequence[Pair], taken: byte
     items.sort(key=lambda item: item.at)
     if not any(item.pair or item.forced or asks(item.text) for item in items):
         rest = _plain_questions(items, rest)
-    return _fill(page, items, rest, contents)
+    return _fill(page, items, rest, listed_at)
 
 
 def _fill(page: Page, items: list[Item], rest: list[Line], contents: list[int]) -> Flow:
@@ -86,8 +89,10 @@ def _fill(page: Page, items: list[Item], rest: list[Line], contents: list[int]) 
     for line in rest:
         place = bisect_right(places, line.first) - 1
         (items[place].body if place >= 0 else before).append(line)
+    for item, following in pairwise([*items, Item(len(page), 0, "")]):
+        item.lists = bisect_right(contents, following.at) > bisect_right(contents, item.at)
     _cast(page, items)
-    return Flow(items, before, contents)
+    return Flow(items, before, [page.line[block] for block in contents])
 
 
 def _item(line: Line, wanted: str | None, *, spoken: bool) -> Item | None:
@@ -95,7 +100,7 @@ def _item(line: Line, wanted: str | None, *, spoken: bool) -> Item | None:
     text = asked(line.text)
     if line.level:
         return Item(line.heading, line.level, text, line=line, forced=line.marked or bool(wanted))
-    if line.quiet or len(line.text) > MAX_QUESTION:
+    if line.quiet or len(line.text) > (MAX_SPOKEN if spoken and is_question_mark(line.text) else MAX_QUESTION):
         return None
     if wanted:
         same = key(wanted) == key(line.text)
@@ -138,7 +143,7 @@ def _contents(page: Page, taken: bytearray) -> tuple[dict[int, str], list[int]]:
         if page.size(page.span(block)) <= page.size(page.span(number)) + 4 or page.tag(block).name not in {"p", "li"}:
             lists[page.parent[block]].append((block, target, text))
     targets: dict[int, str] = {}
-    lines: list[int] = []
+    removed: list[int] = []
     for links in lists.values():
         if len(links) < 2:
             continue
@@ -147,9 +152,9 @@ def _contents(page: Page, taken: bytearray) -> tuple[dict[int, str], list[int]]:
             if serious:
                 targets[target] = asked(text)
             if not page.gone[block]:
-                lines.append(page.line[block])
+                removed.append(block)
                 page.remove(block)
-    return targets, lines
+    return targets, removed
 
 
 def _wanted(targets: dict[int, str], lines: list[Line]) -> dict[int, str]:
@@ -195,7 +200,8 @@ def _names(items: list[Item], place: int) -> bool:
     if item.pair:
         return False
     calls = bool(item.body) and all(line.pressed for line in item.body)
-    return bool(item.name) or calls or invites(item.text) or ends_faq(item.text) or _leads(items, place)
+    only = item.lists and not item.body  # it is above a list of links to what stands below
+    return bool(item.name) or only or calls or invites(item.text) or ends_faq(item.text) or _leads(items, place)
 
 
 def _within_answers(items: list[Item]) -> None:

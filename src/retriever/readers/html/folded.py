@@ -18,7 +18,6 @@ CONTEXT = listed(
     " ufaq tta disclosure foldable questions"
 )
 _ASKS = frozenset({"question"})
-_ANSWERS = frozenset({"answer"})
 _TITLES = listed("title heading header head trigger summary label term name subject")
 _TOGGLES = listed("toggle button btn link question")
 _TOGGLED = frozenset({"a", "button", "span", "label", "dt", *HEADINGS})
@@ -190,7 +189,7 @@ def _marks(page: Page) -> Iterator[_Mark]:
         )
         if page.gone[number] or not names or (tag.name in {"a", "body"} and not names & (_ASKS | _TITLES | _TOGGLES)):
             continue
-        q, a = bool(names & _ASKS), bool(names & _ANSWERS)
+        q, a = _is_named(names, "question", "q"), _is_named(names, "answer", "a")
         if q != a and not names & _MANY:
             yield _Mark(number, asks=q, sure=True)
         elif not q and not a and inside[number]:
@@ -198,6 +197,11 @@ def _marks(page: Page) -> Iterator[_Mark]:
                 yield _Mark(number, asks=True, sure=False)
             elif names & _BODIES or ("collapse" in names and tag.name == "div"):
                 yield _Mark(number, asks=False, sure=False)
+
+
+def _is_named(names: frozenset[str], word: str, letter: str) -> bool:
+    """Return whether a class is made of this word, or of its first letter and what says that this is a FAQ."""
+    return word in names or (letter in names and len(names) < 4 and (len(names) == 1 or bool(names & CONTEXT)))
 
 
 def _fit(page: Page, asking: _Mark, answering: _Mark, marked: list[int]) -> bool:

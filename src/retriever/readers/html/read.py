@@ -65,15 +65,18 @@ def _marked_up(page: Page, *, sure: bool) -> tuple[list[Pair], list[Pair], list[
         claims.add(find(page))
     if not claims.pairs and not sure:
         claims.add(_article(page))
-    sure = sure or any(not pair.weak for pair in claims.pairs) or _asking_heading(page)
+    sure = sure or any(not pair.weak for pair in claims.pairs) or _asks_elsewhere(page)
     weak = [pair.line for pair in claims.pairs if pair.weak and sure]
     pairs, names = settle(page, [pair for pair in claims.pairs if not (pair.weak and sure)])
     return _outside_answers(page, pairs), names, weak
 
 
-def _asking_heading(page: Page) -> bool:
-    texts = (page.text(page.span(number)) for number in page.named(0, *HEADINGS) if not page.gone[number])
-    return any(asks(text) and not invites(text) for text in texts)
+def _asks_elsewhere(page: Page) -> bool:
+    """Return whether headings or lines of the page ask, whatever its lists and boxes hold."""
+    before = bytes(page.gone)
+    items = divide(page, [], [], bytearray(len(page))).items
+    page.gone[:] = before
+    return any(item.role == "question" and (item.forced or asks(item.text)) for item in items)
 
 
 def _article(page: Page) -> Iterator[Pair]:
