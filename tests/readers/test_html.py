@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from retriever.readers import read_corpus
@@ -154,8 +154,9 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, max_size=30).map("".join))
+@example("\x08<p>How is it?")
 def test_only_our_own_errors_come_out_of_a_page(text):
     with suppress(Flaw):
         for item in read_html(text.replace("\0", ""), "Page"):

@@ -117,7 +117,9 @@ def _item(line: Line, wanted: str | None, *, spoken: bool) -> Item | None:
 def _plain_questions(items: list[Item], rest: list[Line]) -> list[Line]:
     """Make items of lines that are nothing but a question, where a page has at least two and no other questions."""
     found = [
-        line for line in rest if not (line.quiet or line.linked) and len(line.text) < 150 and line.text[-1:] in "?？؟"
+        line
+        for line in rest
+        if not (line.quiet or line.linked) and len(line.text) < 150 and line.text.endswith(("?", "？", "؟"))
     ]
     if len(found) < 2:
         return rest

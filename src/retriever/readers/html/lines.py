@@ -113,7 +113,7 @@ def _split(page: Page, style: _Style, run: list[int]) -> Iterator[Line]:
     """Yield a run of texts as one line, or as two where a bold question opens it."""
     count = next((place for place, number in enumerate(run) if not style.bold[number]), len(run))
     lead = _line(page, style, run[:count]) if 0 < count < len(run) else None
-    if lead and not lead.heading and lead.text[-1:] in "?？؟" and len(lead.text) <= MAX_QUESTION:
+    if lead and not lead.heading and lead.text.endswith(("?", "？", "؟")) and len(lead.text) <= MAX_QUESTION:
         yield lead
         yield _line(page, style, run[count:])
     else:

@@ -68,7 +68,7 @@ class Page:
         self.block = self._blocks()
         self.line = self._lines(lines)
         self.gone = bytearray(len(self.nodes))
-        sizes = [0 if isinstance(node, Tag) else len("".join(node.split())) for node in self.nodes]
+        sizes = [0 if isinstance(node, Tag) else len("".join(one_line(node).split())) for node in self.nodes]
         self._chars = list(accumulate(sizes, initial=0))
         self.ids: dict[str, int] = {}
         self._again: dict[str, list[int]] = {}
