@@ -28,8 +28,8 @@ EXACT, ROUGH, KEPT = "vectors.faiss", "nearest.faiss", "vectors.npy"
 """The exact store's one file; or the rough index, and the vectors themselves."""
 
 # Comparing so many of 384 numbers takes 4.5 ms on one thread: rows of any kind as they are, or rows in half precision.
-# Lists take a tenth of that, and some seconds to make (docs/scale.md).
-MOST_EXACT, MOST_HALF = 50_000, 120_000
+# Lists take less, and some seconds to make (docs/scale.md).
+MOST_EXACT, MOST_HALF = 50_000, 100_000
 _BLOCK = 65_536
 
 
