@@ -440,3 +440,50 @@ def test_files_deleted_under_an_open_snapshot_change_no_answer(searcher, index):
     for path in index.glob("snapshots/*/*"):
         path.unlink()
     assert searcher.ask("shipping").hits == before
+
+
+# --- questions that were asked before -----------------------------------------------------------------------------
+
+
+def asking(index, **options):
+    """Return a searcher and the encoder that counts what it was given, with nothing counted yet."""
+    encoder = HashingEncoder()
+    searcher = Searcher.open(index, encoder, **options)
+    encoder.encoded.clear()
+    return searcher, encoder
+
+
+def test_a_question_that_is_remembered_is_encoded_once_and_answered_the_same(run_build, index):
+    run_build()
+    searcher, encoder = asking(index, remember=10)
+    first, second = (searcher.ask("How long does shipping take?") for _ in range(2))
+    assert encoder.encoded == ["How long does shipping take?"]
+    assert (first.hits, first.confidence) == (second.hits, second.confidence)
+    searcher.close()
+
+
+def test_questions_that_are_misspelt_are_remembered_as_they_were_meant(run_build, index):
+    run_build()
+    searcher, encoder = asking(index, remember=10)
+    for question in ("How long does shipping take?", "How long does shiping take?"):
+        searcher.ask(question)
+    assert len(encoder.encoded) == 1
+    searcher.close()
+
+
+def test_no_more_questions_are_remembered_than_were_said_to_be(run_build, index):
+    run_build()
+    searcher, encoder = asking(index, remember=2)
+    for question in ("one", "two", "three", "one"):
+        searcher.ask(question)
+    assert encoder.encoded == ["one", "two", "three", "one"]
+    searcher.close()
+
+
+def test_nothing_is_remembered_unless_that_is_said(run_build, index):
+    run_build()
+    searcher, encoder = asking(index)
+    for _ in range(2):
+        searcher.ask("one")
+    assert encoder.encoded == ["one", "one"]
+    searcher.close()

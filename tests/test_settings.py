@@ -161,6 +161,7 @@ BOUNDS = {
     "port": (0, 65535),
     "workers": (0, 256),
     "queue": (1, 100_000),
+    "remember": (0, 1_000_000),
     "min_confidence": (0, 1),
     "max_body": (1024, 1 << 30),
 }

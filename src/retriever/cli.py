@@ -152,6 +152,7 @@ def serve(
     max_body: Annotated[int | None, _option("max_body")] = None,
     workers: Annotated[int | None, _option("workers")] = None,
     queue: Annotated[int | None, _option("queue")] = None,
+    remember: Annotated[int | None, _option("remember")] = None,
 ) -> None:
     """Serve the search page and /ask; with --watch, build again whenever the corpus changes."""
     settings = _settings(
@@ -167,6 +168,7 @@ def serve(
         max_body=max_body,
         workers=workers,
         queue=queue,
+        remember=remember,
     )
     # NumPy and FAISS read it when they are imported: a question takes one thread, and two are answered on two cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -8,19 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from retriever.build import BuildReport
-from retriever.build import Progress as Report
 from retriever.errors import InputError
-from retriever.history import Kept
-from retriever.preview import Preview
 from retriever.types import Answer, Calibration, FileReport, Gate, Hit, Manifest, Nearest, Replayed
+
+if TYPE_CHECKING:
+    from retriever.build import BuildReport
+    from retriever.build import Progress as Report
+    from retriever.history import Kept
+    from retriever.preview import Preview
 
 _WIDTH = 100
 

@@ -22,3 +22,5 @@ DEFAULT_KEEP = 5
 DEFAULT_MAX_BODY = 64 * 1024
 # A question takes some 5 ms, so the last of these waits a third of a second: later, askers have given up.
 DEFAULT_QUEUE = 64
+# Under 2 kB each; encoding is near half of what a question takes.
+DEFAULT_REMEMBER = 1000

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -99,11 +100,15 @@ class Searcher:
         min_confidence: float = DEFAULT_MIN_CONFIDENCE,
         message: str = DEFAULT_MESSAGE,
         expired: Expired = "withhold",
+        remember: int = 0,
         today: Callable[[], date] = date.today,
     ) -> None:
+        """Ask `snapshot` with `encoder`; the vectors of the last `remember` questions need no encoding again."""
         _check_encoder(snapshot.manifest.encoder, encoder.spec)
         self._snapshot = snapshot
         self._encoder = encoder
+        encode = partial(_encode_question, encoder)
+        self._vector = lru_cache(remember)(encode) if remember else encode
         self._min_confidence = min_confidence
         self._message = message
         self._expired = expired
@@ -179,7 +184,7 @@ class Searcher:
         if not 0 <= least <= 1:
             raise InputError("min_confidence", "must be between 0 and 1")
         query = self._snapshot.lexical.correct(question)
-        vector = self._encoder.encode([query], "query")[0]
+        vector = self._vector(query)
         encoded = time.perf_counter()
         permit = self._permit(filters or Filters())
         pinned = self._snapshot.pinned(question)
@@ -339,6 +344,13 @@ def _encoder_of(snapshot: Snapshot) -> Encoder:
         return open_export(snapshot.folder)
     spec = snapshot.manifest.encoder
     return load_encoder(spec.model, precision=spec.precision)
+
+
+def _encode_question(encoder: Encoder, query: str) -> Vectors:
+    """Return the vector of a question, which nobody may change: another who asks the same may be given it."""
+    vector: Vectors = encoder.encode([query], "query")[0]
+    vector.setflags(write=False)
+    return vector
 
 
 def check_question(question: str) -> None:

@@ -25,6 +25,7 @@ from retriever.defaults import (
     DEFAULT_MIN_CONFIDENCE,
     DEFAULT_MODEL,
     DEFAULT_QUEUE,
+    DEFAULT_REMEMBER,
 )
 from retriever.errors import SettingsError
 
@@ -57,6 +58,7 @@ class Settings:
     port: int = _knob(8000, "port to serve on; 0 takes a free one")
     workers: int = _knob(0, "processes that serve; 0 is one a core, at most 4")
     queue: int = _knob(DEFAULT_QUEUE, "questions that a process takes at once; more are told to come again (503)")
+    remember: int = _knob(DEFAULT_REMEMBER, "questions whose vectors a process remembers; 0 remembers none")
     max_body: int = _knob(DEFAULT_MAX_BODY, "most bytes of a request's body")
     title: str = _knob("Frequently asked questions", "title of the page")
     work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
@@ -152,6 +154,7 @@ _BOUNDS = {
     "port": (0, 65535),
     "workers": (0, 256),
     "queue": (1, 100_000),
+    "remember": (0, 1_000_000),
     "min_confidence": (0, 1),
     "max_body": (1024, 1 << 30),
 }

@@ -1,4 +1,7 @@
-"""Settings to objects: the only place that chooses."""
+"""Settings to objects: the only place that chooses.
+
+What builds is imported where it is needed: a question waits for nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,21 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from retriever.build import BuildReport, Progress, build
 from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import load_encoder, names_of
 from retriever.errors import SnapshotError
-from retriever.evaluate import Metrics, evaluate
 from retriever.history import Kept, roll_back, snapshots
-from retriever.preview import Preview, preview
-from retriever.readers import read_corpus
-from retriever.review import review
 from retriever.search import Searcher
 from retriever.settings import Settings
 from retriever.snapshot import Snapshot, current_id, open_snapshot, read_entries, read_manifest
 from retriever.types import Encoder, Manifest
+
+if TYPE_CHECKING:
+    from retriever.build import BuildReport, Progress
+    from retriever.evaluate import Metrics
+    from retriever.preview import Preview
 
 
 def load_encoder_of(settings: Settings) -> Encoder:
@@ -35,6 +39,9 @@ def load_encoder_of(settings: Settings) -> Encoder:
 
 def run_build(settings: Settings, progress: Progress, *, force: bool = False) -> BuildReport:
     """Build the index that `settings` describe; `force` publishes it whatever the labelled questions say."""
+    from retriever.build import build
+    from retriever.review import review
+
     encoder = load_encoder_of(settings)
     least = settings.min_confidence
     return build(
@@ -52,6 +59,8 @@ def run_build(settings: Settings, progress: Progress, *, force: bool = False) ->
 
 def run_preview(settings: Settings) -> Preview:
     """Return what a build of the corpus that `settings` describe would change."""
+    from retriever.preview import preview
+
     return preview(settings.corpus, settings.index, lang=settings.lang)
 
 
@@ -71,6 +80,7 @@ def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
         min_confidence=settings.min_confidence,
         message=settings.message,
         expired=settings.expired,
+        remember=settings.remember,
     )
 
 
@@ -108,6 +118,8 @@ def run_rollback(settings: Settings, snapshot_id: str | None) -> Manifest:
 
 def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -> Metrics:
     """Measure the model of `settings` on test sets."""
+    from retriever.evaluate import evaluate
+
     return evaluate(
         sets,
         load_encoder_of(settings),
@@ -121,6 +133,7 @@ def run_evaluate(sets: Sequence[Path], settings: Settings, progress: Progress) -
 def run_export(settings: Settings, form: str, corpus: Sequence[Path] | None) -> tuple[list[str], list[str]]:
     """Return the files of an export of the index, or of `corpus`, and the ids that would not come back the same."""
     from retriever.export import lost, render  # with it come the libraries that read markup
+    from retriever.readers import read_corpus
 
     entries = list(read_corpus(corpus, lang=settings.lang).entries) if corpus else read_entries(settings.index)
     files = render(entries, form)
