@@ -50,6 +50,12 @@ def test_the_served_model_answers(port):
     assert answer["hits"][0]["answer"]["text"] == "At nine."
 
 
+def test_a_reply_is_sent_at_once_on_a_kept_connection(port):
+    with httpx.Client() as client:
+        took = [client.get(f"http://{HOST}:{port}/info").elapsed.total_seconds() for _ in range(20)]
+    assert min(took) < 0.03  # where the parts of a reply wait for each other, none takes less than 40 ms
+
+
 def test_no_header_names_the_server(port):
     assert "server" not in httpx.get(f"http://{HOST}:{port}/healthz").headers
 

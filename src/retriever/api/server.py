@@ -107,4 +107,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise RetrieverError(
             f"cannot serve on {host}:{port}: {error.strerror}", mend="Try another --host or --port."
         ) from error
-    return _Listening(bound.family, bound.type, bound.proto, fileno=bound.detach())
+    # asyncio sends at once on a socket that says it is TCP. On any other the last part of a reply waits 40 ms for word
+    # that the first has arrived.
+    return _Listening(bound.family, bound.type, socket.IPPROTO_TCP, fileno=bound.detach())
