@@ -157,6 +157,7 @@ def test_a_configured_file_that_is_not_there_is_an_error_that_names_it():
 BOUNDS = {
     "k": (1, 50),
     "keep": (1, 1000),
+    "review_days": (1, 36_500),
     "threads": (0, 1024),
     "port": (0, 65535),
     "workers": (0, 256),

@@ -1,8 +1,8 @@
-"""The command line: build, ask, serve, evaluate, export, info, snapshots, rollback.
+"""The command line: build, ask, serve, evaluate, export, lint, info, snapshots, rollback.
 
-Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, and from `build` is that
-the index was built but something in the corpus was refused; 4 from `build` is that nothing was published, since a
-labelled question would be answered worse.
+Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, from `build` that the index
+was built but something in the corpus was refused, and from `lint` that something should be mended; 4 from `build` is
+that nothing was published, since a labelled question would be answered worse.
 """
 
 from __future__ import annotations
@@ -234,6 +234,32 @@ def export(
     files, lost = run_export(settings, form, corpus)
     write_files(files, output, lost)
     raise typer.Exit(EXIT_SHORT if lost else 0)
+
+
+@app.command()
+def lint(
+    corpus: _Corpus = None,
+    index: _Index = None,
+    lang: _Lang = None,
+    review_days: Annotated[int | None, _option("review_days")] = None,
+    json: _Json = None,
+) -> None:
+    """Find what should be mended in the FAQ: entries that ask the same, contradict or hide each other, and more.
+
+    Reads the index, which must be that of the corpus as it is; where only --index is named, it is taken as it is.
+    Exits 3 if there is something to mend.
+    """
+    settings = _settings(corpus=corpus or None, index=index, lang=lang, review_days=review_days, json=json)
+    from retriever.console import print_json, show_findings, showing_progress
+    from retriever.wiring import run_lint
+
+    with showing_progress() as progress:
+        linted = run_lint(settings, progress, compare=bool(corpus) or index is None)
+    if settings.json:
+        print_json(linted)
+    else:
+        show_findings(linted)
+    raise typer.Exit(EXIT_SHORT if linted.findings else 0)
 
 
 @app.command()

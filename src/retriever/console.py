@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retriever.build import BuildReport
     from retriever.build import Progress as Report
     from retriever.history import Kept
+    from retriever.lint import Linted
     from retriever.preview import Preview
 
 _WIDTH = 100
@@ -214,6 +215,22 @@ def _nearest(nearest: Nearest) -> str:
     if nearest.kind == "half":
         return "every vector that is no sentence's compared, in half precision"
     return f"{nearest.probes} of {nearest.lists} lists read, recall@10 {nearest.recall:.3f} as measured at build"
+
+
+def show_findings(linted: Linted) -> None:
+    """Print a line a finding, where it is first, as compilers do; and how many there are of each kind."""
+    from retriever.lint import KINDS
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for finding in linted.findings:
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        other = finding.other
+        at = f" [{other.file}:{other.line}]" if other and other.line else f" [{other.file}]" if other else ""
+        near = f" (similarity {finding.similarity:.2f})" if finding.similarity is not None else ""
+        console.print(_plain(f"{place}: {finding.kind}: {finding.message}{near}{at}"), soft_wrap=True)
+    counts = {kind: sum(finding.kind == kind for finding in linted.findings) for kind in KINDS}
+    found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing to mend"
+    console.print(f"{linted.entries} entries: {found}.", soft_wrap=True)
 
 
 def show_snapshots(kept: Sequence[Kept]) -> None:

@@ -18,6 +18,7 @@ DEFAULT_MESSAGE = "No entry answers this well enough. Another wording may help."
 
 DEFAULT_LANG = "en"
 DEFAULT_KEEP = 5
+DEFAULT_REVIEW_DAYS = 365
 # A question has at most 1,000 characters, 12 bytes each where JSON escapes them, and filters are short.
 DEFAULT_MAX_BODY = 64 * 1024
 # A question takes some 5 ms, so the last of these waits a third of a second: later, askers have given up.

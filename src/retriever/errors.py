@@ -10,6 +10,7 @@ RetrieverError
     ├── SnapshotDamaged   a file is missing, extra or not what the manifest says
     ├── FormatMismatch    the snapshot was written by another version of retriever
     ├── EncoderMismatch   the encoder is not the one the snapshot was made with
+    ├── IndexStale        the corpus is no longer the one the snapshot was made of
     ├── BuildBusy         another build holds the lock
     └── PublishFailed     the disk would not take the snapshot; the old one still serves
 """
@@ -69,6 +70,10 @@ class FormatMismatch(SnapshotError):
 
 class EncoderMismatch(SnapshotError):
     """The encoder is not the one the snapshot was made with."""
+
+
+class IndexStale(SnapshotError):
+    """The corpus is no longer the one the snapshot was made of."""
 
 
 class BuildBusy(SnapshotError):

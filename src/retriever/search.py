@@ -128,7 +128,7 @@ class Searcher:
         try:
             if encoder is None and spare is not None and spare.spec == snapshot.manifest.encoder:
                 encoder = spare
-            searcher = cls(snapshot, encoder or _encoder_of(snapshot), **options)  # type: ignore[arg-type]
+            searcher = cls(snapshot, encoder or encoder_of(snapshot), **options)  # type: ignore[arg-type]
             searcher.warm()
         except BaseException:
             snapshot.close()
@@ -338,7 +338,7 @@ def _count_words(entry: Entry) -> int:
     return len(re.findall(r"\w+", "\n".join((entry.question, *(paragraph.text for paragraph in entry.answer)))))
 
 
-def _encoder_of(snapshot: Snapshot) -> Encoder:
+def encoder_of(snapshot: Snapshot) -> Encoder:
     """Return the encoder that travels with the snapshot, or else the one that its manifest names."""
     if GRAPH in snapshot.manifest.files:
         return open_export(snapshot.folder)

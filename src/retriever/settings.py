@@ -26,6 +26,7 @@ from retriever.defaults import (
     DEFAULT_MODEL,
     DEFAULT_QUEUE,
     DEFAULT_REMEMBER,
+    DEFAULT_REVIEW_DAYS,
 )
 from retriever.errors import SettingsError
 
@@ -49,6 +50,7 @@ class Settings:
     allow_download: bool = _knob(False, "fetch a model that is given by its hub id, once")
     lang: str = _knob(DEFAULT_LANG, "language of entries that name none")
     keep: int = _knob(DEFAULT_KEEP, "how many snapshots to keep")
+    review_days: int = _knob(DEFAULT_REVIEW_DAYS, "days after its last review at which `lint` calls an entry overdue")
     threads: int = _knob(0, "threads that encode in a build; 0 is all cores. A question takes one")
     k: int = _knob(DEFAULT_K, "how many hits to return, 1 to 50")
     min_confidence: float = _knob(DEFAULT_MIN_CONFIDENCE, "least confidence, 0 to 1, at which a question is answered")
@@ -150,6 +152,7 @@ def _path(kind: type, value: Any) -> Any:
 _BOUNDS = {
     "k": (1, 50),
     "keep": (1, 1000),
+    "review_days": (1, 36_500),
     "threads": (0, 1024),
     "port": (0, 65535),
     "workers": (0, 256),

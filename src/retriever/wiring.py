@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +17,15 @@ from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import load_encoder, names_of
 from retriever.errors import SnapshotError
 from retriever.history import Kept, roll_back, snapshots
-from retriever.search import Searcher
+from retriever.search import Searcher, encoder_of
 from retriever.settings import Settings
 from retriever.snapshot import Snapshot, current_id, open_snapshot, read_entries, read_manifest
-from retriever.types import Encoder, Manifest
+from retriever.types import Corpus, Encoder, Manifest
 
 if TYPE_CHECKING:
     from retriever.build import BuildReport, Progress
     from retriever.evaluate import Metrics
+    from retriever.lint import Linted
     from retriever.preview import Preview
 
 
@@ -138,6 +141,26 @@ def run_export(settings: Settings, form: str, corpus: Sequence[Path] | None) -> 
     entries = list(read_corpus(corpus, lang=settings.lang).entries) if corpus else read_entries(settings.index)
     files = render(entries, form)
     return files, lost(entries, files, form)
+
+
+def run_lint(settings: Settings, progress: Progress, *, compare: bool) -> Linted:
+    """Return what should be mended in what is served; `compare` says that it must be of the corpus as it is now."""
+    from retriever.lint import check_fresh, lint
+    from retriever.readers import read_corpus
+
+    with closing(open_snapshot(settings.index)) as snapshot:
+        corpus = read_corpus(settings.corpus, lang=settings.lang) if compare else Corpus((), ())
+        if compare:
+            named = " ".join(f"--corpus {path}" for path in settings.corpus)
+            check_fresh(snapshot, corpus, mend=f"Build it: retriever build {named} --index {settings.index}")
+        return lint(
+            snapshot,
+            encoder_of(snapshot),
+            today=date.today(),
+            review_days=settings.review_days,
+            progress=progress,
+            ledger=corpus.ledger,
+        )
 
 
 def describe(settings: Settings) -> Manifest:
