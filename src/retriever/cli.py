@@ -1,8 +1,8 @@
-"""The command line: build, ask, serve, evaluate, export, lint, info, snapshots, rollback.
+"""The command line: build, ask, serve, evaluate, export, lint, doctor, info, snapshots, rollback.
 
 Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, from `build` that the index
-was built but something in the corpus was refused, and from `lint` that something should be mended; 4 from `build` is
-that nothing was published, since a labelled question would be answered worse.
+was built but something in the corpus was refused, and from `lint` and `doctor` that something should be mended; 4 from
+`build` is that nothing was published, since a labelled question would be answered worse.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from retriever.errors import InputError, RetrieverError, SettingsError
-from retriever.settings import Settings, load_settings, settings_fields
+from retriever.settings import Settings, check_settings, load_settings, settings_fields
 
 EXIT_ERROR, EXIT_USAGE, EXIT_SHORT, EXIT_WORSE = 1, 2, 3, 4
 
@@ -260,6 +260,22 @@ def lint(
     else:
         show_findings(linted)
     raise typer.Exit(EXIT_SHORT if linted.findings else 0)
+
+
+@app.command()
+def doctor(corpus: _Corpus = None, index: _Index = None, encoders: _Encoders = None, json: _Json = None) -> None:
+    """Check the installation, the settings and the index, and say what mends each failure. Exits 3 if one failed."""
+    settings, problems = check_settings({"corpus": corpus or None, "index": index, "encoders": encoders, "json": json})
+    from retriever.console import print_json, show_checks
+    from retriever.doctor import examine
+
+    checks = examine(settings, problems)
+    well = all(check.well for check in checks)
+    if settings.json:
+        print_json({"well": well, "checks": checks})
+    else:
+        show_checks(checks)
+    raise typer.Exit(0 if well else EXIT_SHORT)
 
 
 @app.command()

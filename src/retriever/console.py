@@ -21,6 +21,7 @@ from retriever.types import Answer, Calibration, FileReport, Gate, Hit, Manifest
 if TYPE_CHECKING:
     from retriever.build import BuildReport
     from retriever.build import Progress as Report
+    from retriever.doctor import Check
     from retriever.history import Kept
     from retriever.lint import Linted
     from retriever.preview import Preview
@@ -231,6 +232,14 @@ def show_findings(linted: Linted) -> None:
     counts = {kind: sum(finding.kind == kind for finding in linted.findings) for kind in KINDS}
     found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing to mend"
     console.print(f"{linted.entries} entries: {found}.", soft_wrap=True)
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """Print a line a check, and below one that failed what mends it."""
+    for check in checks:
+        print(_plain(f"{'ok' if check.well else 'FAILED':<7} {check.name:<12} {check.found}"))
+        if check.mend:
+            print(_plain(f"{'':<20} {check.mend}"))
 
 
 def show_snapshots(kept: Sequence[Kept]) -> None:

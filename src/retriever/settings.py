@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -85,22 +86,64 @@ def load_settings(
     environ = os.environ if environ is None else environ
     values = _from_file(file or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None))
     values |= _from_environment(environ)
-    values |= {
-        name: _convert(name, value, f"--{name.replace('_', '-')}") for name, value in given.items() if value is not None
-    }
+    values |= _from_options(given)
     _check_bounds(values)
     return Settings(**values)
 
 
+def check_settings(
+    given: Mapping[str, Any], *, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, list[SettingsError]]:
+    """Return the settings as far as they can be taken, and every error that `load_settings` would raise, one by one."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    errors: list[SettingsError] = []
+
+    def take(one: Callable[[], Mapping[str, Any]]) -> None:
+        try:
+            found = one()
+            _check_bounds(found)
+            values.update(found)
+        except SettingsError as error:
+            errors.append(error)
+
+    try:
+        file, table = _read_file(Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None)
+    except SettingsError as error:
+        errors.append(error)
+        file, table = Path(FILE), {}
+    for key, value in table.items():
+        take(partial(_from_table, {key: value}, file))
+    for variable, text in environ.items():
+        take(partial(_from_environment, {variable: text}))
+    take(partial(_from_options, given))
+    return Settings(**values), errors
+
+
+def _from_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _convert(name, value, f"--{name.replace('_', '-')}") for name, value in given.items() if value is not None
+    }
+
+
 def _from_file(file: Path | None) -> dict[str, Any]:
+    file, table = _read_file(file)
+    return _from_table(table, file)
+
+
+def _read_file(file: Path | None) -> tuple[Path, dict[str, Any]]:
+    """Return the file that holds settings, and its table: an empty one where none is named and there is none."""
     if file is None:
         file = Path(FILE)
         if not file.is_file():
-            return {}
+            return file, {}
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        return file, tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
+
+
+def _from_table(table: Mapping[str, Any], file: Path) -> dict[str, Any]:
     return {_known(key, f"{file}: {key}"): _convert(key, value, f"{file}: {key}") for key, value in table.items()}
 
 

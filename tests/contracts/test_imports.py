@@ -42,7 +42,7 @@ def test_help_loads_nothing_heavy():
 # Typer itself loads pydantic to convert the options of a command.
 
 
-@pytest.mark.parametrize("command", ["build", "ask", "serve", "evaluate", "export", "lint", "info"])
+@pytest.mark.parametrize("command", ["build", "ask", "serve", "evaluate", "export", "lint", "doctor", "info"])
 def test_the_help_of_a_command_loads_nothing_heavy_of_ours(command):
     assert loaded_by(HELP.format(arguments=[command, "--help"])) <= {"pydantic"}
 

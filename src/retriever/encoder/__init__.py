@@ -32,6 +32,7 @@ __all__ = [
     "load_encoder",
     "names_of",
     "open_export",
+    "read_export",
     "read_spec",
 ]
 
