@@ -72,7 +72,7 @@ chromium:
 lock:  ## pin the newest versions that pyproject.toml admits
 	rm -rf .lock && $(PYTHON) -m venv .lock
 	.lock/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 setuptools
-	.lock/bin/pip install --quiet --disable-pip-version-check '.[build,test]'
+	.lock/bin/pip install --quiet --disable-pip-version-check '.[build,evaluate,test]'
 	{ echo "# Written by 'make lock': everything that retriever and its tests need."; \
 	  .lock/bin/pip freeze --all --exclude pip --exclude retriever | sed 's/+cpu$$//'; } > requirements.lock
 	rm -rf .lock

@@ -18,6 +18,7 @@ from retriever.passages import passages_of
 from retriever.ranking import WEIGHTS
 from retriever.readers import read_corpus
 from retriever.search import Searcher
+from retriever.snapshot import open_snapshot
 from retriever.types import Filters
 
 # --- against brute force ------------------------------------------------------------------------------------------
@@ -427,12 +428,23 @@ def test_the_same_encoder_under_another_name_is_taken(run_build, index):
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 5000])
-def test_entries_that_change_under_an_open_snapshot_are_refused(searcher, index, content):
+def test_entries_that_change_under_an_open_snapshot_are_refused(run_build, index, content):
+    run_build()
+    snapshot = open_snapshot(index)
     (path,) = index.glob("snapshots/*/entries.jsonl")
     path.chmod(0o644)
     path.write_bytes(content)
     with pytest.raises(SnapshotDamaged, match=r"entries\.jsonl"):
-        searcher.ask("shipping")
+        snapshot.entry(0)
+    snapshot.close()
+
+
+def test_an_entry_that_was_found_before_is_shown_as_it_was_though_its_file_changed(searcher, index):
+    before = searcher.ask("shipping").hits
+    (path,) = index.glob("snapshots/*/entries.jsonl")
+    path.chmod(0o644)
+    path.write_bytes(b"")
+    assert searcher.ask("shipping").hits == before
 
 
 def test_files_deleted_under_an_open_snapshot_change_no_answer(searcher, index):

@@ -12,7 +12,7 @@ from hashing import HashingEncoder
 from retriever.lexical import Analyzer
 from retriever.passages import passages_of, sentences
 from retriever.readers.markup import paragraphs
-from retriever.show import show_hit
+from retriever.show import Card
 from retriever.types import Entry, Explanation, Hit, Source
 
 WORDS = Analyzer("en").words
@@ -27,7 +27,7 @@ def show(found: Entry, asked: str, explanation: Explanation | None = None) -> Hi
     encoder = HashingEncoder()
     passages = passages_of(found, encoder.fit)
     cosines = encoder.encode([p.text for p in passages], "passage") @ encoder.encode([asked], "query")[0]
-    return show_hit(7, found, passages, cosines, dict.fromkeys(WORDS(asked), 1.0), WORDS, explanation)
+    return Card(found, passages, WORDS).hit(7, cosines, dict.fromkeys(WORDS(asked), 1.0), "valid", explanation)
 
 
 def squeezed(text: str) -> str:
@@ -154,7 +154,21 @@ def test_whatever_the_cosines_the_highlight_is_one_of_the_sentences(source, cosi
     if not found.answer:
         return
     passages = passages_of(found, len)  # a window that holds all, so that no sentence is split
-    hit = show_hit(1, found, passages, np.array(cosines[: len(passages)], np.float32), {"zebra": 1.0}, WORDS, None)
+    near = np.array(cosines[: len(passages)], np.float32)
+    hit = Card(found, passages, WORDS).hit(1, near, {"zebra": 1.0}, "valid", None)
     texts = [p.text[a:b] for p in found.answer for a, b in sentences(p.text)]
     assert hit.highlight.text in texts
     assert -1 <= hit.score <= 1
+
+
+def test_a_card_shows_the_same_hit_however_often_it_was_asked():
+    found = entry(TWO)
+    passages = passages_of(found, HashingEncoder().fit)
+    card = Card(found, passages, WORDS)
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        cosines = generator.uniform(-1, 1, len(passages)).astype(np.float32)
+        fresh = Card(found, passages, WORDS)
+        assert card.hit(1, cosines, {"zebra": 1.0}, "valid", None) == fresh.hit(
+            1, cosines, {"zebra": 1.0}, "valid", None
+        )

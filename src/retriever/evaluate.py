@@ -10,6 +10,7 @@ import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from retriever.build import Progress, build
 from retriever.confidence import auroc, expected_calibration_error, reliability
-from retriever.errors import CorpusError
+from retriever.errors import CorpusError, RetrieverError
 from retriever.search import Searcher
 from retriever.types import Answer, Encoder
 
@@ -49,8 +50,10 @@ def evaluate(
     """Return `{"sets": [...], "mean": {...}}` of the test sets, a folder each. Indexes are kept in `work`.
 
     The mean is over families: sets whose names share what stands before the first `-` count as one.
-    Raises CorpusError if a set is not in BEIR's layout.
+    Raises CorpusError if a set is not in BEIR's layout, RetrieverError without ir-measures.
     """
+    if find_spec("ir_measures") is None:
+        raise RetrieverError("ir-measures is not installed", mend="pip install 'ir-measures>=0.4.3,<0.5'")
     for folder in sets:
         _check_layout(folder)
     measured = []

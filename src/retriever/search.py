@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words, denied
 from retriever.lexical import Asked, is_code
 from retriever.ranking import PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
-from retriever.show import show_hit
+from retriever.show import Card
 from retriever.snapshot import KINDS, Snapshot, open_snapshot
 from retriever.types import (
     Allowed,
@@ -42,6 +42,7 @@ from retriever.types import (
 # The entry that answers is among the nearest 30 for 96 to 100% of the questions of public FAQ sets; these leave room.
 _NEAREST_ROWS, _NEAREST_ENTRIES, _BY_WORDS = 400, 2 * MAX_K, 30
 _KEPT_PERMITS = 8
+_KEPT_CARDS = 1000  # about 10 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Searcher:
         self._expired = expired
         self._today = today
         self._permits: dict[Hashable, _Permit] = {}
+        self._cards: dict[int, Card] = {}
 
     @classmethod
     def open(
@@ -162,6 +164,7 @@ class Searcher:
 
     def close(self) -> None:
         """Let go of the snapshot."""
+        self._cards.clear()
         self._snapshot.close()
 
     def ask(
@@ -190,19 +193,19 @@ class Searcher:
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
         ranked = self._rank(query, vector, permit, pinned)
-        entries = [self._snapshot.entry(int(ordinal)) for ordinal in ranked.ordinals[:k]]
+        cards = [self._card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
         telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
-        missing = self._missing(query, entries[0], every_word=telling) if entries and not len(pinned) else ()
+        missing = self._missing(query, cards[0], every_word=telling) if cards and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
-        faq = bool(entries) and entries[0].kind == "faq"
-        confidence = self._confidence(ranked, entries[0], capped=bool(missing)) if faq else 0.0
+        faq = bool(cards) and cards[0].entry.kind == "faq"
+        confidence = self._confidence(ranked, cards[0], capped=bool(missing)) if faq else 0.0
         confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
         answered = faq and confidence >= least
-        if entries and not answered:
-            missing = self._missing(query, entries[0], every_word=self._english)
+        if cards and not answered:
+            missing = self._missing(query, cards[0], every_word=self._english)
         asked = self._rarities(query)
-        hits = tuple(self._hit(rank, asked, ranked, entry, explain) for rank, entry in enumerate(entries))
+        hits = tuple(self._hit(rank, asked, ranked, card, explain) for rank, card in enumerate(cards))
         done = time.perf_counter()
         return Answer(
             question=question,
@@ -268,29 +271,27 @@ class Searcher:
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
-    def _confidence(self, ranked: Ranked, first: Entry, *, capped: bool) -> float:
+    def _confidence(self, ranked: Ranked, first: Card, *, capped: bool) -> float:
         score = float(ranked.scores[0])
-        evidence = Evidence(score, self._lead(ranked, first), _count_words(first))
+        evidence = Evidence(score, self._lead(ranked, first), _count_words(first.entry))
         confidence = float(confidence_of([evidence], self.manifest.calibration)[0])
         return min(confidence, CAP) if capped else confidence
 
-    def _lead(self, ranked: Ranked, first: Entry) -> float:
+    def _lead(self, ranked: Ranked, first: Card) -> float:
         """Return the score of the first entry less that of the best with another question."""
-        words = self._snapshot.lexical.analyzer.words
-        asked = words(first.question)
         for ordinal, score in zip(ranked.ordinals[1:].tolist(), ranked.scores[1:].tolist(), strict=True):
-            if words(self._snapshot.entry(ordinal).question) != asked:
+            if self._card(ordinal).question_words != first.question_words:
                 return float(ranked.scores[0]) - float(score)
         return _USUAL_LEAD
 
-    def _missing(self, query: str, first: Entry, *, every_word: bool) -> tuple[str, ...]:
+    def _missing(self, query: str, first: Card, *, every_word: bool) -> tuple[str, ...]:
         """Return what tells this question from others and what neither the first entry nor any other has.
 
         Names, numbers, codes and what is denied; and with `every_word` all others that carry matter. Where there are
         few entries, an answer that holds may well lack some of those.
         """
         lexical = self._snapshot.lexical
-        text = _all_text(first)
+        text = _all_text(first.entry)
         held = set(lexical.analyzer.terms(text))
         begin = query.split(maxsplit=1)[0]
         missing = []
@@ -310,16 +311,26 @@ class Searcher:
         lexical = self._snapshot.lexical
         return {stem: lexical.rarity(stem) for word in content_words(query) for stem in lexical.analyzer.words(word)}
 
-    def _hit(self, rank: int, asked: Mapping[str, float], ranked: Ranked, entry: Entry, explain: bool) -> Hit:
-        span = ranked.rows_of(rank)
-        passages = [self._snapshot.passage(int(row), entry) for row in ranked.rows[span]]
+    def _hit(self, rank: int, asked: Mapping[str, float], ranked: Ranked, card: Card, explain: bool) -> Hit:
         explanation = None
         if explain:
             parts = {name: round(float(part[rank]), 6) for name, part in ranked.parts.items()}
             explanation = Explanation(round(sum(parts.values()), 6), parts)
-        stems = self._snapshot.lexical.analyzer.words
-        hit = show_hit(rank + 1, entry, passages, ranked.cosines[span], asked, stems, explanation)
-        return replace(hit, validity=entry.validity(self._today()))
+        cosines = ranked.cosines[ranked.rows_of(rank)]
+        return card.hit(rank + 1, cosines, asked, card.entry.validity(self._today()), explanation)
+
+    def _card(self, ordinal: int) -> Card:
+        """Return the entry at `ordinal`, ready to be shown. Those found last are kept."""
+        card = self._cards.get(ordinal)
+        if card is None:
+            snapshot = self._snapshot
+            entry = snapshot.entry(ordinal)
+            rows = range(int(snapshot.starts[ordinal]), int(snapshot.starts[ordinal + 1]))
+            card = Card(entry, [snapshot.passage(row, entry) for row in rows], snapshot.lexical.analyzer.words)
+            if len(self._cards) >= _KEPT_CARDS:
+                self._cards.clear()
+            self._cards[ordinal] = card
+        return card
 
 
 _ENOUGH_ENTRIES = 100

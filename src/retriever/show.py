@@ -3,87 +3,137 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retriever.highlight import best_sentence, contenders, fragment_link, mark
-from retriever.types import AnswerText, Entry, Explanation, FoundKind, FoundPassage, Highlight, Hit, Passage
+from retriever.types import (
+    AnswerText,
+    Entry,
+    Explanation,
+    FoundKind,
+    FoundPassage,
+    Highlight,
+    Hit,
+    Passage,
+    Validity,
+)
 
 _GAP = "\n\n"
 """What parts the paragraphs of an answer's text."""
 
-
-def show_hit(
-    rank: int,
-    entry: Entry,
-    passages: Sequence[Passage],
-    cosines: NDArray[np.float32],
-    asked: Mapping[str, float],
-    stems: Callable[[str], list[str]],
-    explanation: Explanation | None,
-) -> Hit:
-    """Return the hit of `entry`.
-
-    Args:
-        rank: its place, from 1.
-        entry: what was found.
-        passages: all passages of the entry.
-        cosines: of the question asked with each of them.
-        asked: the stems of the question's words, each with its rarity.
-        stems: text to the stems of its words, in order.
-        explanation: what ordered it, where that was asked for.
-    """
-    text = _GAP.join(paragraph.text for paragraph in entry.answer)
-    nearest = max((at for at, p in enumerate(passages) if p.kind in _FOUND), key=lambda at: float(cosines[at]))
-    passage = passages[nearest]
-    sentence = _sentence(passages, cosines, asked, stems)
-    offset = sum(len(paragraph.text) + len(_GAP) for paragraph in entry.answer[: sentence.number - 1])
-    highlight = Highlight(sentence.text, offset + sentence.start, offset + sentence.end)
-    return Hit(
-        rank=rank,
-        entry_id=entry.id,
-        score=round(min(max(float(cosines[nearest]), -1.0), 1.0), 6),  # float32 can overshoot
-        question=entry.question,
-        answer=AnswerText(text, _html(entry, sentence)),
-        passage=FoundPassage(_FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None),
-        highlight=highlight,
-        source=entry.source,
-        link=_link(entry, text, sentence.text),
-        tags=entry.tags,
-        lang=entry.lang,
-        kind=entry.kind,
-        metadata=entry.metadata,
-        explain=explanation,
-        owner=entry.owner,
-        reviewed=entry.reviewed,
-        valid_from=entry.valid_from,
-        valid_until=entry.valid_until,
-    )
-
-
 _FOUND: dict[str, FoundKind] = {"question": "question", "alternate": "alternate", "answer": "answer"}
 
 
-def _sentence(
-    passages: Sequence[Passage],
-    cosines: NDArray[np.float32],
-    asked: Mapping[str, float],
-    stems: Callable[[str], list[str]],
-) -> Passage:
-    """Return the sentence that answers best; a paragraph of a single sentence is one."""
-    parted = {p.number for p in passages if p.kind == "sentence"}
-    places = [
-        at for at, p in enumerate(passages) if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
-    ]
-    places.sort(key=lambda at: (passages[at].number, passages[at].start))
-    total = sum(asked.values()) or 1.0
-    coverage = [
-        sum(asked[stem] for stem in asked.keys() & set(stems(passages[at].text))) / total if weighed else 0.0
-        for at, weighed in zip(places, contenders(cosines[places]), strict=True)
-    ]
-    return passages[places[best_sentence(cosines[places], coverage)]]
+class Card:
+    """An entry made ready to be shown: what of a hit does not depend on the question asked, worked out once.
+
+    Safe to use from several threads: what two of them work out at once is the same.
+
+    Args:
+        entry: what was found.
+        passages: all passages of the entry.
+        stems: text to the stems of its words, in order.
+    """
+
+    def __init__(self, entry: Entry, passages: Sequence[Passage], stems: Callable[[str], list[str]]) -> None:
+        self.entry = entry
+        self.text = _GAP.join(paragraph.text for paragraph in entry.answer)
+        self._passages = passages
+        self._stems = stems
+        self._found = np.array([at for at, p in enumerate(passages) if p.kind in _FOUND])
+        parted = {p.number for p in passages if p.kind == "sentence"}
+        # A paragraph of a single sentence is one.
+        sentences = [
+            at
+            for at, p in enumerate(passages)
+            if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
+        ]
+        sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
+        self._sentences = np.array(sentences)
+        self._held: dict[int, frozenset[str]] = {}
+        self._shown: dict[int, tuple[str, Highlight, str | None]] = {}
+
+    @cached_property
+    def question_words(self) -> list[str]:
+        """The stems of the entry's own question."""
+        return self._stems(self.entry.question)
+
+    def hit(
+        self,
+        rank: int,
+        cosines: NDArray[np.float32],
+        asked: Mapping[str, float],
+        validity: Validity,
+        explanation: Explanation | None,
+    ) -> Hit:
+        """Return the hit.
+
+        Args:
+            rank: its place, from 1.
+            cosines: of the question asked with each passage.
+            asked: the stems of the question's words, each with its rarity.
+            validity: whether the entry holds today.
+            explanation: what ordered it, where that was asked for.
+        """
+        entry = self.entry
+        nearest = int(self._found[cosines[self._found].argmax()])
+        passage = self._passages[nearest]
+        html, highlight, link = self._marked(self._best_sentence(cosines, asked))
+        return Hit(
+            rank=rank,
+            entry_id=entry.id,
+            score=round(min(max(float(cosines[nearest]), -1.0), 1.0), 6),  # float32 can overshoot
+            question=entry.question,
+            answer=AnswerText(self.text, html),
+            passage=FoundPassage(
+                _FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None
+            ),
+            highlight=highlight,
+            source=entry.source,
+            link=link,
+            tags=entry.tags,
+            lang=entry.lang,
+            kind=entry.kind,
+            metadata=entry.metadata,
+            explain=explanation,
+            owner=entry.owner,
+            reviewed=entry.reviewed,
+            valid_from=entry.valid_from,
+            valid_until=entry.valid_until,
+            validity=validity,
+        )
+
+    def _best_sentence(self, cosines: NDArray[np.float32], asked: Mapping[str, float]) -> int:
+        """Return the place among the passages of the sentence that answers best."""
+        near = cosines[self._sentences]
+        total = sum(asked.values()) or 1.0
+        coverage = [
+            sum(asked[stem] for stem in asked.keys() & self._held_by(at)) / total if weighed else 0.0
+            for at, weighed in zip(self._sentences.tolist(), contenders(near), strict=True)
+        ]
+        return int(self._sentences[best_sentence(near, coverage)])
+
+    def _held_by(self, at: int) -> frozenset[str]:
+        held = self._held.get(at)
+        if held is None:
+            held = self._held[at] = frozenset(self._stems(self._passages[at].text))
+        return held
+
+    def _marked(self, at: int) -> tuple[str, Highlight, str | None]:
+        """Return the answer's HTML with the sentence at `at` marked, where that stands, and the link to it."""
+        shown = self._shown.get(at)
+        if shown is None:
+            sentence = self._passages[at]
+            before = self.entry.answer[: sentence.number - 1]
+            offset = sum(len(paragraph.text) + len(_GAP) for paragraph in before)
+            highlight = Highlight(sentence.text, offset + sentence.start, offset + sentence.end)
+            link = _link(self.entry, self.text, sentence.text)
+            shown = self._shown[at] = (_html(self.entry, sentence), highlight, link)
+        return shown
 
 
 def _html(entry: Entry, sentence: Passage) -> str:

@@ -78,7 +78,17 @@ def test_a_build_that_refused_something_is_3_and_published_all_the_same(built):
 
 def test_the_report_has_these_keys_in_this_order(built):
     report = json.loads(built.stdout)
-    assert list(report) == ["snapshot", "published", "counts", "encoded", "reused", "took_s", "ledger"]
+    assert list(report) == [
+        "snapshot",
+        "published",
+        "counts",
+        "encoded",
+        "reused",
+        "took_s",
+        "ledger",
+        "gate",
+        "warnings",
+    ]
     assert list(report["counts"]) == ["files", "entries", "pages", "passages", "split", "merged", "refused"]
     for row in report["ledger"]:
         assert list(row) == names(FileReport)
