@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.build import build, off_topic_questions
+from retriever.build import build
 from retriever.confidence import (
     PRIOR,
     Evidence,
@@ -28,7 +28,7 @@ from retriever.confidence import (
     fit_curve,
     sharpen,
 )
-from retriever.defaults import DEFAULT_MIN_CONFIDENCE
+from retriever.defaults import DEFAULT_MIN_CONFIDENCE, off_topic_questions
 from retriever.evaluate import index_of
 from retriever.lexical import Analyzer
 from retriever.ranking import WEIGHTS

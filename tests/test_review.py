@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from hashing import HashingEncoder
-from retriever.build import build, off_topic_questions
+from retriever.build import build
+from retriever.defaults import off_topic_questions
 from retriever.errors import CorpusError
 from retriever.review import LEAST_LABELLED, LEAST_SEPARATION, review
 from retriever.search import Searcher

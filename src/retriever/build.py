@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from retriever.cache import KeptBytes, VectorCache
 from retriever.confidence import PRIOR
+from retriever.defaults import off_topic_questions
 from retriever.errors import CorpusError, PublishFailed, RetrieverError, SnapshotError
 from retriever.lexical import write_lexical
 from retriever.passages import passages_of
@@ -219,11 +219,6 @@ def _golden(paths: Sequence[Path]) -> Golden:
             mend='Each line of golden.jsonl is {"question": ..., "ids": [...]}.',
         )
     return golden
-
-
-def off_topic_questions() -> list[str]:
-    """Return the shipped questions, which have nothing in common with each other or with most corpora."""
-    return files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()
 
 
 @contextmanager

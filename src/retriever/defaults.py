@@ -25,3 +25,10 @@ DEFAULT_MAX_BODY = 64 * 1024
 DEFAULT_QUEUE = 64
 # Under 2 kB each; encoding is near half of what a question takes.
 DEFAULT_REMEMBER = 1000
+
+
+def off_topic_questions() -> list[str]:
+    """Return the shipped questions, which have nothing in common with each other or with most corpora."""
+    from importlib.resources import files
+
+    return files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from retriever.build import Progress, Review, off_topic_questions
+from retriever.build import Progress, Review
 from retriever.confidence import CAP, auroc, moved, sharpen
+from retriever.defaults import off_topic_questions
 from retriever.errors import EncoderError, SnapshotError
 from retriever.readers import findings, named, names_of
 from retriever.search import Searcher

@@ -11,13 +11,13 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from retriever.defaults import off_topic_questions
 from retriever.encoder.models import SHIPPED_GRAPH
 from retriever.encoder.onnx import GRAPH, SPEC, TOKENIZER, OnnxEncoder, digest_of, read_export
 from retriever.encoder.sentence import SentenceEncoder
@@ -178,7 +178,7 @@ def _write_graph(reference: SentenceEncoder, aside: Path, sample: Sequence[Seque
 
 def _sample(folder: Path, spec: EncoderSpec) -> list[list[int]]:
     """Return the token ids of what layers are held against: the shipped questions, alone and as longer texts."""
-    questions = files("retriever").joinpath("offtopic.txt").read_text(encoding="utf-8").splitlines()
+    questions = off_topic_questions()
     texts = questions + [" ".join(questions[at : at + 16]) for at in range(0, len(questions), 8)]
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     return [list(tokenizer.encode(text).ids)[: spec.window] for text in texts]
