@@ -167,14 +167,14 @@ def test_the_best_by_words_are_those_that_weighing_every_entry_finds(shop, asked
     total = np.where(allowed, scores.words + scores.pairs + scores.exact, 0)
     expected = [at for at in np.argsort(-total, kind="stable")[:count].tolist() if total[at] > 0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retriever.lexical._FEW", few)
+        patch.setattr("retriever.lexical.asked._FEW", few)
         assert shop.look_up(asked).best(count, None if seed is None else allowed).tolist() == expected
 
 
 @pytest.mark.parametrize("asked", ["how the ship", "E1 the", '"the sea" how'])
 def test_scores_are_the_same_whichever_entries_are_weighed(shop, asked, monkeypatch):
     some, everything = np.array([299, 0, 17, 4]), score(shop, asked)
-    monkeypatch.setattr("retriever.lexical._FEW", 0)
+    monkeypatch.setattr("retriever.lexical.asked._FEW", 0)
     found = shop.look_up(asked).scores(some)
     for name in ("question", "words", "pairs", "exact"):
         assert getattr(found, name).tolist() == getattr(everything, name)[some].tolist()

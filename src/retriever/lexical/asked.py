@@ -1,0 +1,120 @@
+"""A question's terms, looked up: what they say of entries, and which entries share most of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.lexical.columns import Column, Scores, Share
+from retriever.types import Mask, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalScores:
+    """What words say of some entries, each 0 to 1, shape (entries,).
+
+    `question`: the share of the question's words in the entry's questions; `words`: in the whole entry; `pairs`: of its
+    pairs of words; `exact`: of its codes and quoted phrases, as they stand.
+    """
+
+    question: Scores
+    words: Scores
+    pairs: Scores
+    exact: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's terms, looked up among those of `count` entries."""
+
+    question: Share
+    words: Share
+    pairs: Share
+    exact: Share
+    count: int
+
+    def scores(self, ordinals: Rows) -> LexicalScores:
+        """Return what the question's words say of the entries `ordinals`."""
+        fields = (self.question, self.words, self.pairs, self.exact)
+        if self.count <= _FEW:
+            return LexicalScores(*(share.of_all(self.count)[ordinals] for share in fields))
+        at = ordinals.astype(np.int32)  # of the columns' own type, or each would be copied to search it
+        return LexicalScores(*(share.at(at) for share in fields))
+
+    def best(self, count: int, allowed: Mask | None = None) -> Rows:
+        """Return the entries that share most of the words, pairs and codes, best first: at most `count`, and exactly.
+
+        Terms are added up from the rarest on. Once those left cannot lift an entry that has none of the rare ones among
+        the best, no more entries are taken up, and those that can no longer be among the best are dropped term by term.
+        So the long columns of common words are looked into, and seldom walked.
+        """
+        if self.count <= _FEW:
+            return self._best_of_few(count, allowed)
+        shares = [(column, share.total or 1.0) for share in self._shares for column in share.columns]
+        columns = sorted(shares, key=lambda column: -len(column[0].entries))
+        sums, met, top, least = np.zeros(self.count, np.float32), [np.zeros(0, np.int32)], 0.0, 0.0
+        left = sum(column.most / total for column, total in columns)
+        while columns:
+            column, total = columns.pop()
+            entries, values = column.entries, column.values / np.float32(total)
+            if allowed is not None:
+                kept = allowed[entries]
+                entries, values = entries[kept], values[kept]
+            before = sums[entries]
+            met.append(entries[before == 0])
+            sums[entries] = before + values
+            top, left = max(top, float((before + values).max(initial=0))), left - column.most / total
+            if left < top and left < (least := _least(sums[np.concatenate(met)], count)):
+                break
+        worth = np.concatenate(met)
+        worth = self._sift(worth, sums, columns, left, least, count)
+        scores = self.scores(worth.astype(np.int64))
+        together = scores.words + scores.pairs + scores.exact
+        return worth[np.argsort(-together, kind="stable")[:count]].astype(np.int64)
+
+    def _sift(
+        self,
+        worth: NDArray[np.int32],
+        sums: Scores,
+        columns: Sequence[tuple[Column, float]],
+        left: float,
+        least: float,
+        count: int,
+    ) -> NDArray[np.int32]:
+        """Return those of `worth`, ascending, that may be among the best once `columns`, worth `left`, are added."""
+        for column, total in sorted(columns, key=lambda column: -column[0].most / column[1]):
+            worth = worth[sums[worth] + left >= least]
+            if len(worth) <= _ENOUGH * count:
+                break
+            sums[worth] += column.at(worth) / np.float32(total)
+            left -= column.most / total
+            least = _least(sums[worth], count)
+        return np.sort(worth[sums[worth] + left >= least])
+
+    @property
+    def _shares(self) -> tuple[Share, ...]:
+        return self.words, self.pairs, self.exact
+
+    def _best_of_few(self, count: int, allowed: Mask | None) -> Rows:
+        """Return the same by weighing every entry."""
+        total = self.words.of_all(self.count) + self.pairs.of_all(self.count) + self.exact.of_all(self.count)
+        if allowed is not None:
+            total[~allowed] = 0
+        best = np.argsort(-total, kind="stable")[:count]
+        return best[total[best] > 0]
+
+
+def _least(sums: Scores, count: int) -> float:
+    """Return what the last of the best `count` has, less what rounding may do to it; 0 where there are fewer."""
+    return float(np.partition(sums, -count)[-count]) - _ROUNDING if len(sums) >= count else 0.0
+
+
+# So few entries more than are wanted are weighed sooner than sorted out.
+_ENOUGH = 4
+# Weighing so many entries one and all takes less time than choosing whom to weigh.
+_FEW = 4_000
+# Far above what sums of a few dozen float32 differ by when they are added in another order.
+_ROUNDING = 1e-4

@@ -1,0 +1,100 @@
+"""The columns of terms: which entries hold each, and its BM25 there; and shares of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.lexical.terms import Keys, find, key_of, keys_of
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A term: the entries that hold it, ascending, its score in each, and the highest of those."""
+
+    entries: NDArray[np.int32]
+    values: Scores
+    most: float
+
+    def at(self, ordinals: NDArray[np.int32]) -> Scores:
+        """Return the term's score in each of `ordinals`, 0 where they do not hold it."""
+        if not len(self.entries):
+            return np.zeros(len(ordinals), np.float32)
+        place = np.minimum(np.searchsorted(self.entries, ordinals), len(self.entries) - 1)
+        found: Scores = np.where(self.entries[place] == ordinals, self.values[place], np.float32(0))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The columns of a question's terms in one field, and what an entry holding all at full weight would get."""
+
+    columns: tuple[Column, ...]
+    total: float
+
+    def at(self, ordinals: NDArray[np.int32]) -> Scores:
+        """Return the share of each of `ordinals`."""
+        scores = np.zeros(len(ordinals), np.float32)
+        for column in self.columns:
+            scores += column.at(ordinals)
+        return scores / np.float32(self.total) if self.total else scores
+
+    def of_all(self, count: int) -> Scores:
+        """Return the share of every one of `count` entries: the same numbers as `at` gives."""
+        scores = np.zeros(count, np.float32)
+        for column in self.columns:
+            scores[column.entries] += column.values
+        return scores / np.float32(self.total) if self.total else scores
+
+
+class TermIndex:
+    """The BM25 of every term in every entry, read by term."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], count: int) -> None:
+        self._keys, self._places, self._starts = (arrays[name] for name in ("keys", "places", "starts"))
+        self._entries, self._values, self._most = (arrays[name] for name in ("entries", "values", "most"))
+        self.count = count
+        self.unknown = float(np.log(1 + (count + 0.5) / 0.5))
+
+    def column(self, term: str) -> Column:
+        """Return the entries that hold a term, and its BM25 in each."""
+        return self.columns(keys_of((term,)))[0]
+
+    def held(self, term: str) -> int:
+        """Return how many entries hold a term."""
+        found = find(self._keys, key_of(term))
+        if found is None:
+            return 0
+        at = int(self._places[found])
+        return int(self._starts[at + 1]) - int(self._starts[at])
+
+    def columns(self, keys: Keys) -> list[Column]:
+        """Return the column of each of the terms whose keys these are; it is empty where no entry has the term."""
+        if not len(self._keys):
+            return [Column(self._entries, self._values, 0.0)] * len(keys)
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        places = self._places[found]
+        spans = zip(self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
+        known, most = (self._keys[found] == keys).tolist(), self._most[places].tolist()
+        return [
+            Column(self._entries[start:stop], self._values[start:stop], top)
+            if held
+            else Column(self._entries[:0], self._values[:0], 0.0)
+            for held, (start, stop), top in zip(known, spans, most, strict=True)
+        ]
+
+    def idf(self, held: int) -> float:
+        """Return the rarity of a term that `held` entries have; one that none has is rarest."""
+        return float(np.log(1 + (self.count - held + 0.5) / (held + 0.5))) if held else self.unknown
+
+    def share(self, keys: Keys, unknown: float) -> Share:
+        """Return the columns of terms, by key. One that no entry has counts `unknown` of its rarity in the divisor."""
+        columns = self.columns(keys)
+        total = sum(self.idf(len(c.entries)) if len(c.entries) else unknown * self.unknown for c in columns)
+        return Share(tuple(column for column in columns if len(column.entries)), total)

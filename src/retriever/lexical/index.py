@@ -1,0 +1,103 @@
+"""The lexical index: written for entries, and open."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.arrays import open_arrays, write_arrays
+from retriever.lexical.asked import Asked
+from retriever.lexical.columns import Column, Share, TermIndex
+from retriever.lexical.documents import Documents
+from retriever.lexical.spelling import Spelling
+from retriever.lexical.terms import QUOTED, WORD, Analyzer, keys_of
+from retriever.types import Entry
+
+# How often a question's words count beside its answer's; 3 gained nothing over 2.
+_QUESTION_TIMES = 2
+# How much of its rarity a word that no entry has counts in a share's divisor: 0 overrates what is left of a question.
+_UNKNOWN_WORD, _UNKNOWN_PAIR = 0.5, 1.0
+_FIELDS = ("question", "words", "pairs")
+FILE = "lexical.bin"
+
+
+def write_lexical(entries: Iterable[Entry], lang: str, known: Iterable[str], folder: Path) -> None:
+    """Write the lexical index of `entries`, whose ordinals are its rows. `known` are words that are no misspellings."""
+    analyzer = Analyzer(lang)
+    question, words, pairs = fields = Documents(), Documents(), Documents()
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        asked = " \n ".join((entry.question, *entry.alternates))
+        answer = "\n".join(paragraph.text for paragraph in entry.answer)
+        asked_terms, asked_pairs = analyzer.terms_and_pairs(asked)
+        terms, pairs_of_answer = analyzer.terms_and_pairs(answer)
+        question.add(asked_terms)
+        words.add(asked_terms * _QUESTION_TIMES + terms)
+        pairs.add(asked_pairs * _QUESTION_TIMES + pairs_of_answer)
+        counts.update(set(WORD.findall(f"{asked} {answer}".lower())))
+    parts = {name: documents.columns() for name, documents in zip(_FIELDS, fields, strict=True)}
+    parts["spelling"] = Spelling.index(counts, known, analyzer)
+    write_arrays({f"{name}.{key}": part[key] for name, part in parts.items() for key in part}, folder / FILE)
+
+
+class Lexical:
+    """An open lexical index of `count` entries."""
+
+    def __init__(self, folder: Path, lang: str, count: int) -> None:
+        parts: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
+        for name, held in open_arrays(folder / FILE).items():
+            field, _, key = name.partition(".")
+            parts[field][key] = held
+        self.analyzer = Analyzer(lang)
+        self._question, self._words, self._pairs = (TermIndex(parts[name], count) for name in _FIELDS)
+        self._spelling = Spelling(parts["spelling"], self.analyzer)
+
+    def correct(self, query: str) -> str:
+        """Return the question with its misspelt words put right."""
+        return self._spelling.correct(query)
+
+    def look_up(self, query: str) -> Asked:
+        """Return the question's terms, ready to weigh entries by."""
+        keys = keys_of(self.analyzer.terms(query))
+        return Asked(
+            self._question.share(keys, _UNKNOWN_WORD),
+            self._words.share(keys, _UNKNOWN_WORD),
+            self._pairs.share(keys_of(self.analyzer.pairs(query)), _UNKNOWN_PAIR),
+            self._exact(query),
+            self._words.count,
+        )
+
+    def rarity(self, term: str) -> float:
+        """Return how rare a term is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
+        return self._words.idf(self._words.held(term)) / self._words.unknown
+
+    def _exact(self, query: str) -> Share:
+        """Return a column for each of the question's codes and quoted phrases, of the entries that hold it as it is."""
+        codes = [self._words.column(code).entries for code in self.analyzer.codes(query)]
+        quoted = ["".join(groups) for groups in QUOTED.findall(query)]
+        phrases = [self._holding_all(pairs) for text in quoted if (pairs := self.analyzer.pairs(text))]
+        found = [(entries, self._rarity_of(len(entries))) for entries in (*codes, *phrases) if len(entries)]
+        total = sum(rarity for _, rarity in found)
+        weights = [rarity * rarity / total for _, rarity in found]
+        columns = [
+            Column(entries, np.full(len(entries), weight, np.float32), weight)
+            for (entries, _), weight in zip(found, weights, strict=True)
+        ]
+        return Share(tuple(columns), 1.0)
+
+    def _holding_all(self, pairs: Sequence[str]) -> NDArray[np.int32]:
+        rarest, *others = sorted((self._pairs.column(pair) for pair in pairs), key=lambda column: len(column.entries))
+        entries = rarest.entries
+        for column in others:
+            entries = entries[column.at(entries) > 0]
+        return entries
+
+    def _rarity_of(self, held: int) -> float:
+        """Return the rarity of what `held` entries have: 1 for a single entry, near 0 for most of them."""
+        count = self._words.count
+        return float(np.log(1 + (count - held + 0.5) / (held + 0.5)) / np.log(1 + (count - 0.5) / 1.5))

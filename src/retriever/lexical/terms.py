@@ -1,0 +1,107 @@
+"""Text to terms: stemmed words, chunks as they stand, and the 64 bits that stand for each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+
+Keys = NDArray[np.uint64]
+CHUNK = re.compile(r"\w+(?:[_.\-/:@+#]+\w+)*")
+PART = re.compile(r"[^\W_]+")
+_JOINED = re.compile(r"_|\w[.\-/:@+#]+\w")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+QUOTED = re.compile(r"\"([^\"]+)\"|`([^`]+)`|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)")
+_CAMEL = re.compile(r"[a-z][A-Z]")
+_JOINERS = frozenset("_/:@+#")
+
+# Snowball's stemmers by language; other languages keep their words whole.
+_STEMMERS = {
+    "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
+}  # fmt: skip
+
+
+def is_code(chunk: str) -> bool:
+    """Tell whether a chunk of text is an identifier, a code or a path, and not a plain word or number."""
+    digits, letters = any(map(str.isdigit, chunk)), any(map(str.isalpha, chunk))
+    mixed = digits and letters and len(chunk) >= 3
+    return mixed or bool(_JOINERS & set(chunk)) or ("." in chunk and letters) or bool(_CAMEL.search(chunk))
+
+
+def _stemmer(name: str) -> tuple[Callable[[str], str], Callable[[list[str]], list[str]]]:
+    stemmer = Stemmer.Stemmer(name)
+    return stemmer.stemWord, stemmer.stemWords
+
+
+class Analyzer:
+    """Text to terms in one language: stemmed words, and chunks such as `unused-import` once more as they stand."""
+
+    def __init__(self, lang: str) -> None:
+        name = _STEMMERS.get(lang.lower().partition("-")[0])
+        self.stem, self._stems = _stemmer(name) if name else (str, list)
+
+    def words(self, text: str) -> list[str]:
+        """Return the stems of the words of `text`, in order."""
+        return self._stems(PART.findall(text.lower()))
+
+    def terms(self, text: str) -> list[str]:
+        """Return its words, and its compound chunks whole."""
+        return self.words(text) + _compounds(text)
+
+    def term(self, word: str) -> str:
+        """Return the term of one word, or of one compound chunk whole."""
+        return self.stem(word.lower()) if PART.fullmatch(word) else "=" + word.lower()
+
+    def pairs(self, text: str) -> list[str]:
+        """Return its pairs of neighbouring words."""
+        return _pairs(self.words(text))
+
+    def terms_and_pairs(self, text: str) -> tuple[list[str], list[str]]:
+        """Return what `terms` and `pairs` do, in one pass."""
+        words = self.words(text)
+        return words + _compounds(text), _pairs(words)
+
+    def codes(self, text: str) -> list[str]:
+        """Return the terms of its identifiers and codes, each once."""
+        codes = (chunk for chunk in CHUNK.findall(text) if len(chunk) > 1 and is_code(chunk))
+        return list(dict.fromkeys(map(self.term, codes)))
+
+
+def _compounds(text: str) -> list[str]:
+    lower = text.lower()
+    chunks = CHUNK.findall(lower) if _JOINED.search(lower) else ()
+    return ["=" + chunk for chunk in chunks if PART.fullmatch(chunk) is None]
+
+
+def _pairs(words: Sequence[str]) -> list[str]:
+    return [f"{first} {second}" for first, second in pairwise(words)]
+
+
+def key_of(term: str) -> int:
+    """Return 64 bits that stand for a term. Of five million terms two share theirs once in a million indexes."""
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def keys_in(terms: Iterable[str], count: int) -> Keys:
+    """Return the keys of `terms`, of which there are `count`, in order."""
+    return np.fromiter(map(key_of, terms), np.uint64, count)
+
+
+def keys_of(terms: Iterable[str]) -> Keys:
+    """Return the keys of `terms`, each term once, in order."""
+    once = dict.fromkeys(terms)
+    return keys_in(once, len(once))
+
+
+def find(keys: Keys, key: int) -> int | None:
+    """Return where `key` stands among sorted `keys`, None if nowhere."""
+    wanted = np.uint64(key)
+    at = int(np.searchsorted(keys, wanted))
+    return at if at < len(keys) and keys[at] == wanted else None

@@ -1,0 +1,127 @@
+"""What a snapshot is and must contain: found, read, and its files held against it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from retriever.errors import FormatMismatch, NoSnapshot, SnapshotDamaged
+from retriever.snapshot.files import digest_of
+from retriever.snapshot.layout import BUILD_AGAIN, FORMAT, GATE
+from retriever.types import Entry, Gate, Manifest
+
+_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{12}")
+
+
+def snapshot_ids(index: Path) -> list[str]:
+    """Return the ids of the snapshots in `index`, newest first."""
+    folder = index / "snapshots"
+    return sorted((p.name for p in folder.iterdir() if _ID.fullmatch(p.name)), reverse=True) if folder.is_dir() else []
+
+
+def current_id(index: Path) -> str:
+    """Return the id of the snapshot that is served. Raises NoSnapshot or SnapshotDamaged."""
+    try:
+        text = (index / "CURRENT").read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise NoSnapshot(f"there is no index in {index}", mend=f"Build one: retriever build --index {index}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged("CURRENT", f"cannot be read: {error}", mend=BUILD_AGAIN) from error
+    if not _ID.fullmatch(text):
+        raise SnapshotDamaged("CURRENT", "does not hold a snapshot's id", mend=BUILD_AGAIN)
+    return text
+
+
+def read_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
+    """Return the manifest of the snapshot that is served, or of another, itself verified. Raises a SnapshotError."""
+    snapshot_id = snapshot_id or current_id(index)
+    try:
+        raw = (index / "snapshots" / snapshot_id / "manifest.json").read_bytes()
+    except OSError as error:
+        raise SnapshotDamaged(
+            f"{snapshot_id}/manifest.json", f"cannot be read: {error.strerror}", mend=BUILD_AGAIN
+        ) from error
+    return _parse_manifest(raw, snapshot_id)
+
+
+def read_gate(index: Path, snapshot_id: str) -> Gate | None:
+    """Return how the labelled questions were answered when a snapshot was published; None where there were none."""
+    try:
+        return msgspec.json.decode((index / "snapshots" / snapshot_id / GATE).read_bytes(), type=Gate)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged(f"{snapshot_id}/{GATE}", f"cannot be read: {error}", mend=BUILD_AGAIN) from error
+
+
+def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
+    try:
+        found = msgspec.json.decode(raw)["format"]
+        if found == FORMAT:
+            manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotDamaged(
+            f"{snapshot_id}/manifest.json", f"is not a manifest: {error}", mend=BUILD_AGAIN
+        ) from error
+    if found != FORMAT:
+        raise FormatMismatch(
+            f"snapshot {snapshot_id} has format {found!r}; this version reads format {FORMAT}", mend=BUILD_AGAIN
+        )
+    whole = manifest_bytes(manifest) == raw  # or a key of another name was passed over
+    if manifest.id != snapshot_id or not whole or not snapshot_id.endswith(fingerprint(manifest)):
+        raise SnapshotDamaged(f"{snapshot_id}/manifest.json", "was changed after it was published", mend=BUILD_AGAIN)
+    return manifest
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return a manifest as its file holds it."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def fingerprint(manifest: Manifest) -> str:
+    """Return what ties a snapshot's id to its manifest, and through its digests to every byte of it."""
+    return hashlib.sha256(msgspec.json.encode(replace(manifest, id=""), order="sorted")).hexdigest()[:12]
+
+
+def verified_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
+    """Return the manifest of the snapshot that is served, or of another, once every file has the digest it gives."""
+    manifest = read_manifest(index, snapshot_id)
+    verify(index / "snapshots" / manifest.id, manifest)
+    return manifest
+
+
+def read_entries(index: Path) -> list[Entry]:
+    """Return the entries of the snapshot that is served, page texts among them. Raises one of the SnapshotErrors."""
+    manifest = verified_manifest(index)
+    lines = (index / "snapshots" / manifest.id / "entries.jsonl").read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=Entry) for line in lines]
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Check every file of `folder` against the manifest. Raises SnapshotDamaged naming the first that differs."""
+    try:
+        found = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    except OSError as error:
+        raise SnapshotDamaged(manifest.id, f"cannot be read: {error.strerror}", mend=BUILD_AGAIN) from error
+    for name in sorted(found ^ set(manifest.files)):
+        problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
+        raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+    for name, digest in manifest.files.items():
+        try:
+            same = digest_of(folder / name) == digest
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror}"
+            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN) from error
+        if not same:
+            raise SnapshotDamaged(
+                f"{manifest.id}/{name}", "is not what was published (sha256 differs)", mend=BUILD_AGAIN
+            )
+
+
+def write_gate(folder: Path, gate: Gate) -> None:
+    """Put `gate` into the folder of a snapshot that is not sealed yet."""
+    (folder / GATE).write_bytes(msgspec.json.format(msgspec.json.encode(gate), indent=2) + b"\n")

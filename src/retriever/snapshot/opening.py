@@ -1,0 +1,166 @@
+"""An open snapshot: what its files say of an entry, a row, a filter."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.arrays import open_array
+from retriever.errors import SnapshotDamaged
+from retriever.lexical import Lexical
+from retriever.passages import entry_text
+from retriever.ranking import pin_key
+from retriever.snapshot.files import HeldFile, hold
+from retriever.snapshot.layout import BUILD_AGAIN, KINDS, Spans
+from retriever.snapshot.manifest import current_id, verified_manifest, verify
+from retriever.types import Entry, Filters, Manifest, Mask, Passage, Rows, VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An open snapshot.
+
+    `owners` holds the ordinal of the entry that each row belongs to, shape (passages,); an entry's rows stand together,
+    from `starts[ordinal]` to `starts[ordinal + 1]`. `kinds` holds each row's kind, as its place in KINDS.
+    """
+
+    manifest: Manifest
+    vectors: VectorStore
+    lexical: Lexical
+    owners: NDArray[np.int32]
+    starts: Rows
+    kinds: NDArray[np.uint8]
+    folder: Path
+    _held: HeldFile
+    _entries: HeldFile
+    _lines: NDArray[np.void]
+    _passages: NDArray[np.void]
+    _facets: Spans
+    _carried: NDArray[np.int32]
+
+    def entry(self, ordinal: int) -> Entry:
+        """Return the entry at `ordinal`. Raises SnapshotDamaged if it changed on disk since the snapshot was opened."""
+        start, length, crc32 = self._lines[ordinal].tolist()
+        line = self._entries.read(length, start)
+        if zlib.crc32(line) != crc32:
+            raise SnapshotDamaged("entries.jsonl", "was changed while it was served", mend=BUILD_AGAIN)
+        return msgspec.json.decode(line, type=Entry)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry, in the order of ordinals."""
+        yield from map(self.entry, range(len(self._lines)))
+
+    def passage(self, row: int, entry: Entry) -> Passage:
+        """Return the passage at `row`, which belongs to `entry`."""
+        _, kind, number, start, end = self._passages[row].tolist()
+        match KINDS[kind]:
+            case "question":
+                text = entry.question
+            case "alternate":
+                text = entry.alternates[number - 1]
+            case "answer" | "sentence":
+                text = entry.answer[number - 1].text
+            case "entry":
+                text = entry_text(entry)
+        return Passage(KINDS[kind], text[start:end], number, start, end)
+
+    def allowed(self, filters: Filters) -> Mask:
+        """Return which entries pass `filters`, shape (entries,)."""
+        mask = self._having("kind", (filters.kind,))
+        if filters.tags:
+            mask &= self._having("tags", filters.tags)
+        if filters.source:
+            mask &= self._having("source", filters.source)
+        if filters.lang is not None:
+            mask &= self._having("lang", (filters.lang,))
+        for key, values in filters.metadata.items():
+            mask &= self._having(f"metadata.{key}", values)
+        return mask
+
+    def _having(self, facet: str, values: Sequence[str]) -> Mask:
+        mask = np.zeros(len(self._lines), dtype=np.bool_)
+        for value in values:
+            mask[self._carrying(facet, value)] = True
+        return mask
+
+    def valid(self, today: date) -> Mask:
+        """Return which entries hold on the day that is given, shape (entries,)."""
+        mask, day = np.ones(len(self._lines), dtype=np.bool_), today.isoformat()
+        for until in self._facets.get("valid_until", {}):
+            mask[self._carrying("valid_until", until)] &= until >= day
+        for begin in self._facets.get("valid_from", {}):
+            mask[self._carrying("valid_from", begin)] &= begin <= day
+        return mask
+
+    def pinned(self, question: str) -> Rows:
+        """Return the ordinals of the entries that their owner wants first for `question`."""
+        return self._carrying("pins", pin_key(question)).astype(np.int64)
+
+    def _carrying(self, facet: str, value: str) -> NDArray[np.int32]:
+        start, end = self._facets.get(facet, {}).get(value, (0, 0))
+        return self._carried[start:end]
+
+    def verify(self) -> None:
+        """Check every file against the manifest. Raises SnapshotDamaged naming the first that differs."""
+        verify(self.folder, self.manifest)
+
+    def close(self) -> None:
+        """Let go of the snapshot's files. From then on a build may remove it."""
+        self._entries.close()
+        self._held.close()
+
+
+def open_snapshot(index: Path) -> Snapshot:
+    """Open the snapshot that is served, once every file has the digest that the manifest gives.
+
+    No build removes it until it is closed. Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
+    """
+    while True:
+        snapshot_id = current_id(index)
+        try:
+            return _open(index, snapshot_id)
+        except SnapshotDamaged:
+            # A build may have published another in the meantime, and removed this one while it was being opened.
+            if current_id(index) == snapshot_id:
+                raise
+
+
+def _open(index: Path, snapshot_id: str) -> Snapshot:
+    held = hold(index / "snapshots" / snapshot_id)
+    try:
+        manifest = verified_manifest(index, snapshot_id)
+        return load(held, index / "snapshots" / snapshot_id, manifest)
+    except BaseException:
+        held.close()
+        raise
+
+
+def load(held: HeldFile, folder: Path, manifest: Manifest) -> Snapshot:
+    """Return the snapshot in `folder`, which is held and has been verified, open."""
+    from retriever.vectors import open_vectors
+
+    passages, lines = open_array(folder / "passages.npy"), open_array(folder / "entries.npy")
+    owners = passages["entry"].astype(np.int32)
+    held_by = np.bincount(owners, minlength=len(lines))
+    return Snapshot(
+        manifest=manifest,
+        vectors=open_vectors(folder, manifest.nearest),
+        lexical=Lexical(folder, manifest.lang, len(lines)),
+        owners=owners,
+        starts=np.concatenate([[0], np.cumsum(held_by)]),
+        kinds=passages["kind"].copy(),
+        folder=folder,
+        _held=held,
+        _entries=HeldFile(folder / "entries.jsonl"),
+        _lines=lines,
+        _passages=passages,
+        _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=Spans),
+        _carried=open_array(folder / "facets.npy"),
+    )
