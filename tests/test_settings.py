@@ -98,6 +98,7 @@ def test_an_empty_retriever_config_names_no_file(tmp_path, monkeypatch):
         ("INDEX", "/srv/faq", Path("/srv/faq")),
         ("TITLE", "12", "12"),
         ("CORPUS", "one", (Path("one"),)),
+        ("ORIGINS", "https://a.example, http://b.example:8080", ("https://a.example", "http://b.example:8080")),
         ("CORPUS", os.pathsep.join(["one", "two words"]), (Path("one"), Path("two words"))),
     ],
 )
@@ -187,6 +188,39 @@ def test_every_number_has_bounds():
         knob.name for knob in settings_fields() if isinstance(knob.default, (int, float)) and knob.type != "bool"
     }
     assert numbers == set(BOUNDS)
+
+
+# --- origins ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("HTTPS://Shop.Example:443", "https://shop.example"),
+        ("*", "*"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(written, sent):
+    assert load({"origins": [written]}).origins == (sent,)
+
+
+WRONG_ORIGINS = ["shop.example", "https://shop.example/", "https://shop.example/faq", "https://*.shop.example", "null"]
+WRONG_ORIGINS += ["https://shop.example:0", "https://shop.example:65536", "https://größe.example", "https://a@b", ""]
+
+
+@pytest.mark.parametrize("wrong", WRONG_ORIGINS)
+def test_what_is_no_origin_is_an_error_that_names_it(wrong):
+    with pytest.raises(SettingsError, match="--origins is ") as caught:
+        load({"origins": ["https://shop.example", wrong]})
+    assert repr(wrong) in str(caught.value)
+
+
+def test_every_site_and_some_sites_is_an_error():
+    with pytest.raises(SettingsError, match="RETRIEVER_ORIGINS"):
+        load(environ={"RETRIEVER_ORIGINS": "https://shop.example,*"})
 
 
 # --- names --------------------------------------------------------------------------------------------------------

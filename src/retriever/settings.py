@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -63,6 +64,9 @@ class Settings:
     queue: int = _knob(DEFAULT_QUEUE, "questions that a process takes at once; more are told to come again (503)")
     remember: int = _knob(DEFAULT_REMEMBER, "questions whose vectors a process remembers; 0 remembers none")
     max_body: int = _knob(DEFAULT_MAX_BODY, "most bytes of a request's body")
+    origins: tuple[str, ...] = _knob(
+        (), "sites whose pages may ask from where they are, such as `https://shop.example`; `*` is every site"
+    )
     title: str = _knob("Frequently asked questions", "title of the page")
     work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
     watch: bool = _knob(False, "let `serve` build again whenever the corpus changes")
@@ -152,8 +156,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != PREFIX + "CONFIG":
             name = _known(variable.removeprefix(PREFIX).lower(), variable)
-            value = text.split(os.pathsep) if name == "corpus" else text
-            values[name] = _convert(name, value, variable)
+            values[name] = _convert(name, _listed(name, text), variable)
     return values
 
 
@@ -169,14 +172,43 @@ def _known(name: str, origin: str) -> str:
 def _convert(name: str, value: Any, origin: str) -> Any:
     """Return `value` as the type of setting `name`: from a variable's text, TOML, or the command line."""
     kind = get_type_hints(Settings)[name]
-    if name == "corpus" and isinstance(value, (str, Path)):
+    if name in _LISTS and isinstance(value, (str, Path)):
         value = [value]
     if kind is bool and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off"}:
         value = value.lower() in {"yes", "on"}
     try:
-        return msgspec.convert(_plain(value), kind, strict=not isinstance(value, str), dec_hook=_path)
+        converted = msgspec.convert(_plain(value), kind, strict=not isinstance(value, str), dec_hook=_path)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{origin} is {value!r}: {error}") from error
+    return _sites(converted, origin) if name == "origins" else converted
+
+
+# What parts the values of a list in a variable.
+_LISTS = {"corpus": os.pathsep, "origins": ","}
+
+
+def _listed(name: str, text: str) -> str | list[str]:
+    return [part.strip() for part in text.split(_LISTS[name])] if name in _LISTS else text
+
+
+_SITE = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
+_DEFAULT_PORTS = {("http", "80"), ("https", "443")}
+
+
+def _sites(values: tuple[str, ...], origin: str) -> tuple[str, ...]:
+    """Return origins as browsers send them. Raises SettingsError naming the value that is none."""
+    if "*" in values and len(values) > 1:
+        raise SettingsError(f"{origin} is '*' and more", mend="Say '*' alone for every site, or leave it out.")
+    return values if values == ("*",) else tuple(_site(value, origin) for value in values)
+
+
+def _site(value: str, origin: str) -> str:
+    found = _SITE.fullmatch(value.lower())
+    if not found or int(found[3] or 1) not in range(1, 65536):
+        mend = "Write scheme://host or scheme://host:port, with no path and no slash at the end: https://shop.example"
+        raise SettingsError(f"{origin} is {value!r}, which is no origin", mend=mend)
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" + (f":{int(port)}" if port and (scheme, port) not in _DEFAULT_PORTS else "")
 
 
 def _plain(value: Any) -> Any:
@@ -225,7 +257,7 @@ def settings_table() -> str:
 
 def _shown(default: Any) -> str:
     if isinstance(default, tuple):
-        default = " ".join(map(str, default))
+        default = " ".join(map(str, default)) or "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from fastapi.staticfiles import StaticFiles
 
 import retriever
 from retriever.api.guard import Guard
+from retriever.api.origins import Origins
 from retriever.api.problems import Problem, add_problem_handlers
 from retriever.api.requests import AskFilters, AskQuery, AskRequest
 from retriever.api.service import NotReadyError, Served, Service
@@ -47,6 +48,7 @@ def create_app(
     max_body: int,
     queue: int = DEFAULT_QUEUE,
     threads: int = 2,
+    origins: Sequence[str] = (),
     patience: float = 0,
     wanted: Callable[[], str | None] = lambda: None,
 ) -> FastAPI:
@@ -54,7 +56,8 @@ def create_app(
 
     `open_searcher` is called in the background when it starts, and again whenever `wanted` tells another snapshot's id.
     Questions are answered on `threads` threads; `queue` are taken at once, the others told to come again. It takes no
-    request for as long as the index is being opened, but at most for `patience` seconds.
+    request for as long as the index is being opened, but at most for `patience` seconds. Pages of the sites `origins`
+    may ask from where they are.
     """
     service = Service(open_searcher, wanted)
 
@@ -76,6 +79,8 @@ def create_app(
         redoc_url=None,
     )
     app.add_middleware(Guard, max_body=max_body, queue=queue)
+    if origins:  # outside of the guard, so that a page may read why it was refused
+        app.add_middleware(Origins, origins=origins)
     add_problem_handlers(app)
     _add_ask(app, service, k)
     _add_health(app, service)

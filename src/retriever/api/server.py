@@ -82,6 +82,7 @@ def _serve(settings: Settings, listening: socket.socket, threads: int, patience:
         max_body=settings.max_body,
         queue=settings.queue,
         threads=threads,
+        origins=settings.origins,
         patience=patience,
     )
     config = uvicorn.Config(
