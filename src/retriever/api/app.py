@@ -28,7 +28,8 @@ from retriever.defaults import DEFAULT_QUEUE
 from retriever.errors import InputError
 from retriever.search import Searcher
 from retriever.types import Answer, Manifest
-from retriever.web.page import CSP, STATIC, render_page, render_results
+from retriever.web.language import ENGLISH
+from retriever.web.page import CSP, STATIC, render_page, render_results, say_error
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is not JSON"},
@@ -166,11 +167,11 @@ def _answer(service: Service, query: str, k: int) -> tuple[Served | None, Answer
             try:
                 return served, served.searcher.ask(query, k) if query.strip() else None, None, 200
             except InputError as error:
-                return served, None, f"Your {error.field} {error.problem}.", 422
+                return served, None, say_error(error, query), 422
     except NotReadyError:
         if not query.strip():
             return None, None, None, 200
-        return None, None, "The index is not open yet. Try again in a moment.", 503
+        return None, None, ENGLISH.t("error.starting"), 503
 
 
 def _whole(text: str | None, default: int) -> int:

@@ -7,12 +7,17 @@ escaped but `hit.answer.html`, which was sanitised when the index was built.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from retriever.types import Answer, Level, Source
+from retriever.defaults import DEFAULT_MESSAGE, MAX_K, MAX_QUESTION
+from retriever.errors import InputError
+from retriever.types import Answer, Source
+from retriever.web.language import ENGLISH, Language
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -34,16 +39,6 @@ CSP = "; ".join(
 )
 """The Content-Security-Policy to send with the page, the results and the static files."""
 
-UNREACHABLE = "The server cannot be reached. Your question is still in the box: press Enter to try again."
-FAILED = "The server could not take the question just now. It is still in the box: press Enter to try again."
-
-_LEVELS: dict[Level, str] = {
-    "high": "Very likely the answer",
-    "medium": "Probably the answer",
-    "low": "Possibly the answer",
-    "none": "Hardly the answer",  # never of an answer given
-}
-
 _MOST_MISSING = 6  # more are counted, not named
 
 _FINGERPRINTS = {path.name: sha256(path.read_bytes()).hexdigest()[:8] for path in sorted(STATIC.iterdir())}
@@ -64,6 +59,7 @@ def render_page(
     examples: Sequence[str] = (),
     entries: int | None = None,
     snapshot: str | None = None,
+    language: Language = ENGLISH,
 ) -> str:
     """Return the whole document for `/` and `/?q=...`.
 
@@ -76,27 +72,52 @@ def render_page(
         examples: questions that the start page offers.
         entries: how many entries can be found, for the footer.
         snapshot: the id of the snapshot being served, for the footer.
+        language: the page's own words.
     """
-    return _ENVIRONMENT.get_template("page.html").render(
-        title=title,
-        query=query.strip(),
-        k=k,
-        entries=entries,
-        snapshot=snapshot,
-        results=render_results(answer, query, error, examples=examples),
-        templates={
-            "start": render_results(None, "", None, examples=examples),
-            "unreachable": render_results(None, "", UNREACHABLE),
-            "failed": render_results(None, "", FAILED),
-        },
+    return (
+        _environment(language)
+        .get_template("page.html")
+        .render(
+            title=title,
+            query=query.strip(),
+            k=k,
+            entries=entries,
+            snapshot=snapshot,
+            results=render_results(answer, query, error, examples=examples, language=language),
+            templates={
+                "start": render_results(None, "", None, examples=examples, language=language),
+                "unreachable": render_results(None, "", language.t("error.unreachable"), language=language),
+                "failed": render_results(None, "", language.t("error.failed"), language=language),
+            },
+        )
     )
 
 
-def render_results(answer: Answer | None, query: str, error: str | None, *, examples: Sequence[str] = ()) -> str:
+def render_results(
+    answer: Answer | None,
+    query: str,
+    error: str | None,
+    *,
+    examples: Sequence[str] = (),
+    language: Language = ENGLISH,
+) -> str:
     """Return what stands below the search box, one element, which the script asks for as a question is typed."""
-    return _ENVIRONMENT.get_template("results.html").render(
-        state=_state(answer, error), answer=answer, query=query.strip(), error=error, examples=examples
+    return (
+        _environment(language)
+        .get_template("results.html")
+        .render(state=_state(answer, error), answer=answer, query=query.strip(), error=error, examples=examples)
     )
+
+
+def say_error(error: InputError, query: str, language: Language = ENGLISH) -> str:
+    """Return the sentence that tells an asker what is wrong with what was asked."""
+    if error.field == "k":
+        return language.t("error.count", most=MAX_K)
+    if error.field == "question" and len(query) > MAX_QUESTION:
+        return language.t("error.long", n=len(query), most=MAX_QUESTION)
+    if error.field == "question":
+        return language.t("error.text")
+    return language.t("error.field", field=error.field, problem=error.problem)
 
 
 def _state(answer: Answer | None, error: str | None) -> str:
@@ -124,7 +145,14 @@ def _percent(confidence: float) -> int:
     return min(max(round(100 * confidence), 1), 99)
 
 
-def _environment() -> Environment:
+def _own(message: str | None) -> str | None:
+    """Return the owner's message; None where it is the default, which the page has in its own language."""
+    return None if message == DEFAULT_MESSAGE else message
+
+
+@lru_cache
+def _environment(language: Language) -> Environment:
+    """Return the templates in a language: what they import has no context, so its words are global."""
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -133,9 +161,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(static_url=static_url, levels=_LEVELS, most_missing=_MOST_MISSING)
-    environment.filters.update(web=_web, place=_place, percent=_percent)
+
+    def either(words: Sequence[str]) -> Markup:
+        return language.either([Markup('<em dir="auto">%s</em>') % word for word in words], _MOST_MISSING)
+
+    environment.globals.update(
+        static_url=static_url, language=language, t=language.t, decimal=language.decimal, either=either
+    )
+    environment.filters.update(web=_web, place=_place, percent=_percent, own=_own)
     return environment
-
-
-_ENVIRONMENT = _environment()
