@@ -16,6 +16,7 @@ NAMES = [knob.name for knob in settings_fields()]
 OF_THE_QUESTION = {("ask", name) for name in ("question", "tag", "source", "lang", "metadata", "pages", "explain")}
 OF_THE_MEASURE = {("evaluate", "sets"), ("export", "form"), ("export", "output")}
 OF_THE_BUILD = {("build", name) for name in ("diff", "check", "force")} | {("rollback", "snapshot")}
+OF_THE_LIST = {("questions", "most")}
 
 
 @pytest.fixture
@@ -159,6 +160,7 @@ BOUNDS = {
     "k": (1, 50),
     "keep": (1, 1000),
     "review_days": (1, 36_500),
+    "feedback_days": (1, 36_500),
     "threads": (0, 1024),
     "port": (0, 65535),
     "workers": (0, 256),
@@ -253,7 +255,7 @@ def test_every_option_is_a_setting_or_belongs_to_the_question(commands):
         for param in spec.params
         if param.name not in NAMES and param.name != "help"
     }
-    assert strangers <= OF_THE_QUESTION | OF_THE_MEASURE | OF_THE_BUILD
+    assert strangers <= OF_THE_QUESTION | OF_THE_MEASURE | OF_THE_BUILD | OF_THE_LIST
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""The command line: build, ask, serve, evaluate, export, lint, doctor, info, snapshots, rollback.
+"""The command line: build, ask, serve, evaluate, export, lint, questions, doctor, info, snapshots, rollback.
 
 Exit codes: 0 done, 1 an error, 2 a usage or settings error; 3 from `ask` is no good answer, from `build` that the index
 was built but something in the corpus was refused, and from `lint` and `doctor` that something should be mended; 4 from
@@ -48,6 +48,7 @@ _Threads = Annotated[int | None, _option("threads")]
 _Lang = Annotated[str | None, _option("lang")]
 _Json = Annotated[bool | None, _option("json")]
 _MinConfidence = Annotated[float | None, _option("min_confidence")]
+_Feedback = Annotated[str | None, _option("feedback")]
 _Expired = Annotated[str | None, _option("expired")]
 
 
@@ -154,6 +155,9 @@ def serve(
     workers: Annotated[int | None, _option("workers")] = None,
     queue: Annotated[int | None, _option("queue")] = None,
     remember: Annotated[int | None, _option("remember")] = None,
+    feedback: _Feedback = None,
+    log_questions: Annotated[bool | None, _option("log_questions")] = None,
+    feedback_days: Annotated[int | None, _option("feedback_days")] = None,
 ) -> None:
     """Serve the search page and /ask; with --watch, build again whenever the corpus changes."""
     settings = _settings(
@@ -171,6 +175,9 @@ def serve(
         workers=workers,
         queue=queue,
         remember=remember,
+        feedback=feedback,
+        log_questions=log_questions,
+        feedback_days=feedback_days,
     )
     # NumPy and FAISS read it when they are imported: a question takes one thread, and two are answered on two cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -262,6 +269,28 @@ def lint(
     else:
         show_findings(linted)
     raise typer.Exit(EXIT_SHORT if linted.findings else 0)
+
+
+@app.command()
+def questions(
+    index: _Index = None,
+    feedback: _Feedback = None,
+    most: Annotated[int, typer.Option("--most", help="How many unanswered questions to list.", min=1)] = 50,
+    json: _Json = None,
+) -> None:
+    """List what was asked and not answered, the most often asked first, and what askers said of each entry.
+
+    Questions are there where serve was run with log_questions.
+    """
+    settings = _settings(index=index, feedback=feedback, json=json)
+    from retriever.console import print_json, show_tended
+    from retriever.wiring import tended
+
+    found, names = tended(settings, most)
+    if settings.json:
+        print_json(found)
+    else:
+        show_tended(found, names)
 
 
 @app.command()

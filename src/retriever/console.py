@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retriever.build import BuildReport
     from retriever.build import Progress as Report
     from retriever.doctor import Check
+    from retriever.feedback import Tended
     from retriever.history import Kept
     from retriever.lint import Linted
     from retriever.preview import Preview
@@ -234,6 +235,29 @@ def show_findings(linted: Linted) -> None:
     console.print(f"{linted.entries} entries: {found}.", soft_wrap=True)
 
 
+def show_tended(tended: Tended, names: Mapping[str, str]) -> None:
+    """Print the questions that got no answer, and what was said of entries; `names` are the entries' questions."""
+
+    def named(entry_id: str | None) -> str:
+        return f"“{names.get(entry_id, entry_id)}”" if entry_id else "nothing"
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not tended.asked:
+        console.print("No question is kept. To keep them: retriever serve --log-questions", soft_wrap=True)
+    else:
+        answered = f"{tended.answered} of {tended.asked} questions answered"
+        console.print(f"{answered}." if tended.answered == tended.asked else f"{answered}; not answered:")
+    for one in tended.unanswered:
+        near = f"nearest {named(one.nearest)} {one.confidence:.2f}"
+        console.print(_plain(f"{one.times:>5} ×  {_ago(one.last):>6}  {one.question}  ({near})"), soft_wrap=True)
+    console.print("What askers said of entries:" if tended.opinions else "Nothing was said of any entry.")
+    for opinion in tended.opinions:
+        said = f"{opinion.helpful} helpful, {opinion.unhelpful} not"
+        console.print(_plain(f"{said:>20}  {named(opinion.entry_id)}"), soft_wrap=True)
+        for question in opinion.unhelpful_for:
+            console.print(_plain(f"{'':>20}  not for: {question}"), soft_wrap=True)
+
+
 def show_checks(checks: Sequence[Check]) -> None:
     """Print a line a check, and below one that failed what mends it."""
     for check in checks:
@@ -259,7 +283,11 @@ def _gate_of(kept: Kept) -> str:
 
 def _age(created: str) -> str:
     """Return how long ago that was, in the largest unit of which there are at least two."""
-    seconds = max((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds(), 0)
+    return _ago(datetime.fromisoformat(created).timestamp())
+
+
+def _ago(then: float) -> str:
+    seconds = max(datetime.now(UTC).timestamp() - then, 0)
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"

@@ -26,6 +26,10 @@ DEFAULT_QUEUE = 64
 # Under 2 kB each; encoding is near half of what a question takes.
 DEFAULT_REMEMBER = 1000
 
+DEFAULT_FEEDBACK = "feedback.sqlite"
+# A season's questions come back within a year.
+DEFAULT_FEEDBACK_DAYS = 365
+
 
 def off_topic_questions() -> list[str]:
     """Return the shipped questions, which have nothing in common with each other or with most corpora."""

@@ -5,6 +5,7 @@ RetrieverError
 ├── SettingsError         an option, variable or retriever.toml key that is unknown or has a bad value
 ├── CorpusError           a corpus path is missing, or nothing in it can be indexed
 ├── EncoderError          a model cannot be found, loaded or trusted
+├── FeedbackError         what askers said or asked cannot be kept or read
 └── SnapshotError         something is wrong with an index folder
     ├── NoSnapshot        there is no index here yet
     ├── SnapshotDamaged   a file is missing, extra or not what the manifest says
@@ -46,6 +47,10 @@ class CorpusError(RetrieverError):
 
 class EncoderError(RetrieverError):
     """A model cannot be found, loaded or trusted."""
+
+
+class FeedbackError(RetrieverError):
+    """What askers said or asked cannot be kept or read."""
 
 
 class SnapshotError(RetrieverError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -157,6 +158,13 @@ class Searcher:
         ordinals = np.arange(len(self._snapshot.starts) - 1) if mask is None else np.flatnonzero(mask)
         spread = np.linspace(0, len(ordinals) - 1, min(count, len(ordinals)), dtype=np.int64)
         return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
+
+    def find(self, entry_id: str) -> Entry | None:
+        """Return the entry or page text with an id; None where there is none."""
+        ordinals = range(len(self._snapshot.starts) - 1)
+        at = bisect_left(ordinals, entry_id, key=lambda ordinal: self._snapshot.entry(ordinal).id)
+        entry = self._snapshot.entry(at) if at < len(ordinals) else None
+        return entry if entry and entry.id == entry_id else None
 
     def warm(self) -> None:
         """Load what the first question would otherwise wait for, spelling included. `open` does."""

@@ -19,6 +19,8 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from retriever.defaults import (
+    DEFAULT_FEEDBACK,
+    DEFAULT_FEEDBACK_DAYS,
     DEFAULT_K,
     DEFAULT_KEEP,
     DEFAULT_LANG,
@@ -68,6 +70,11 @@ class Settings:
         (), "sites whose pages may ask from where they are, such as `https://shop.example`; `*` is every site"
     )
     title: str = _knob("Frequently asked questions", "title of the page")
+    feedback: str = _knob(
+        DEFAULT_FEEDBACK, "file, beside the index, of what askers say of answers; empty keeps none and shows no buttons"
+    )
+    log_questions: bool = _knob(False, "keep the questions that are asked as well, for `questions` and for builds")
+    feedback_days: int = _knob(DEFAULT_FEEDBACK_DAYS, "days that feedback and questions are kept")
     work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
     watch: bool = _knob(False, "let `serve` build again whenever the corpus changes")
     verify: bool = _knob(False, "let `info` check the digest of every file")
@@ -234,6 +241,7 @@ _BOUNDS = {
     "queue": (1, 100_000),
     "remember": (0, 1_000_000),
     "min_confidence": (0, 1),
+    "feedback_days": (1, 36_500),
     "max_body": (1024, 1 << 30),
 }
 

@@ -268,6 +268,14 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """A question that was asked before, and the ids of the entries that its askers said had helped."""
+
+    question: str
+    helpful: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """What the labelled questions say of a snapshot beside the one served before it, `against`; kept as gate.json.
 

@@ -6,7 +6,7 @@ What builds is imported where it is needed: a question waits for nothing of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from functools import partial
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import load_encoder, names_of
-from retriever.errors import SnapshotError
+from retriever.errors import SettingsError, SnapshotError
+from retriever.feedback import Feedback, Tended
 from retriever.history import Kept, roll_back, snapshots
 from retriever.search import Searcher, encoder_of
 from retriever.settings import Settings
@@ -107,6 +108,25 @@ def watched_index(settings: Settings) -> tuple[Callable[[], Searcher], Callable[
             return None
 
     return open_next, wanted
+
+
+def feedback_of(settings: Settings) -> Feedback | None:
+    """Return where feedback is kept: a path beside the index, unless it is a whole one. None where it is not."""
+    if not settings.feedback:
+        return None
+    return Feedback(settings.index.absolute().parent / Path(settings.feedback).expanduser(), settings.feedback_days)
+
+
+def tended(settings: Settings, most: int) -> tuple[Tended, Mapping[str, str]]:
+    """Return what an owner tends by, and the questions of the entries that are served, by id."""
+    feedback = feedback_of(settings)
+    if feedback is None:
+        raise SettingsError("no feedback is kept: the setting feedback is empty", mend="Name a file in it.")
+    try:
+        names = {entry.id: entry.question for entry in read_entries(settings.index)}
+    except SnapshotError:  # what was said can be read all the same
+        names = {}
+    return feedback.tended(most), names
 
 
 def list_snapshots(settings: Settings) -> list[Kept]:

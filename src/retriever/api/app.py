@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import fastapi_offline
 import msgspec
@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 import retriever
+from retriever.api.feedback import add_feedback
 from retriever.api.guard import Guard
 from retriever.api.origins import Origins
 from retriever.api.problems import Problem, add_problem_handlers
@@ -26,6 +27,7 @@ from retriever.api.requests import AskFilters, AskQuery, AskRequest
 from retriever.api.service import NotReadyError, Served, Service
 from retriever.defaults import DEFAULT_QUEUE
 from retriever.errors import InputError
+from retriever.feedback import Asked, Feedback, QuestionLog
 from retriever.search import Searcher
 from retriever.types import Answer, Manifest
 from retriever.web.language import ENGLISH
@@ -41,6 +43,12 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 _ASK_GET: dict[int | str, dict[str, Any]] = {status: _PROBLEMS[status] for status in (422, 503)}
 
 
+class _Note(Protocol):
+    """Takes an answer for the log of questions; `typed` says that its asker may not have come to its end."""
+
+    def __call__(self, answer: Answer, *, typed: bool) -> None: ...
+
+
 def create_app(
     open_searcher: Callable[[], Searcher],
     *,
@@ -52,24 +60,35 @@ def create_app(
     origins: Sequence[str] = (),
     patience: float = 0,
     wanted: Callable[[], str | None] = lambda: None,
+    feedback: Feedback | None = None,
+    log_questions: bool = False,
 ) -> FastAPI:
     """Return the application.
 
     `open_searcher` is called in the background when it starts, and again whenever `wanted` tells another snapshot's id.
     Questions are answered on `threads` threads; `queue` are taken at once, the others told to come again. It takes no
     request for as long as the index is being opened, but at most for `patience` seconds. Pages of the sites `origins`
-    may ask from where they are.
+    may ask from where they are. `feedback` keeps what askers say of answers, and with `log_questions` what they ask.
     """
     service = Service(open_searcher, wanted)
+    log = QuestionLog(feedback.note) if feedback and log_questions else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = threads
         service.start()
+        if log:
+            log.start()
         if patience:
             await to_thread.run_sync(service.tried.wait, patience)
         yield
         service.stop()
+        if log:
+            log.stop()
+
+    def note(answer: Answer, *, typed: bool) -> None:
+        if log:
+            log.note(Asked.of(answer), typed=typed)
 
     app = FastAPI(
         title="retriever",
@@ -83,9 +102,10 @@ def create_app(
     if origins:  # outside of the guard, so that a page may read why it was refused
         app.add_middleware(Origins, origins=origins)
     add_problem_handlers(app)
-    _add_ask(app, service, k)
+    _add_ask(app, service, k, note)
     _add_health(app, service)
-    _add_page(app, service, title, k)
+    _add_page(app, service, title, k, note, feedback=feedback is not None)
+    add_feedback(app, service, feedback)
     _add_docs(app)
     return app
 
@@ -94,23 +114,25 @@ def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
 
 
-def _add_ask(app: FastAPI, service: Service, default_k: int) -> None:
-    def answer(question: str, k: int | None, filters: AskFilters, explain: bool, least: float | None) -> Response:
+def _add_ask(app: FastAPI, service: Service, default_k: int, note: _Note) -> None:
+    def answer(question: str, k: int | None, filters: AskFilters, explain: bool, least: float | None) -> Answer:
         with service.lease() as served:
-            return _json(
-                served.searcher.ask(
-                    question, k or default_k, filters.to_filters(), explain=explain, min_confidence=least
-                )
+            return served.searcher.ask(
+                question, k or default_k, filters.to_filters(), explain=explain, min_confidence=least
             )
 
     # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
     @app.post("/ask", response_model=Answer, responses=_PROBLEMS, tags=["ask"], summary="Ask a question")
     def ask(asked: AskRequest) -> Response:
-        return answer(asked.question, asked.k, asked.filters, asked.explain, asked.min_confidence)
+        found = answer(asked.question, asked.k, asked.filters, asked.explain, asked.min_confidence)
+        note(found, typed=False)
+        return _json(found)
 
     @app.get("/ask", response_model=Answer, responses=_ASK_GET, tags=["ask"], summary="Ask a question by its address")
     def ask_by_address(asked: Annotated[AskQuery, Query()]) -> Response:
-        return answer(asked.q, asked.k, asked, asked.explain, asked.min_confidence)
+        found = answer(asked.q, asked.k, asked, asked.explain, asked.min_confidence)
+        note(found, typed=True)  # a search box may ask so while its reader types
+        return _json(found)
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
@@ -133,12 +155,12 @@ def _add_health(app: FastAPI, service: Service) -> None:
             return _json(served.manifest)
 
 
-def _add_page(app: FastAPI, service: Service, title: str, default_k: int) -> None:
+def _add_page(app: FastAPI, service: Service, title: str, default_k: int, note: _Note, *, feedback: bool) -> None:
     @app.head("/", include_in_schema=False)
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page(request: Request, q: str = "") -> Response:
         k = _whole(request.query_params.get("k"), default_k)
-        served, found, error, status = _answer(service, q, k)
+        served, found, error, status = _answer(service, q, k, note)
         html = render_page(
             title=title,
             query=q,
@@ -148,24 +170,29 @@ def _add_page(app: FastAPI, service: Service, title: str, default_k: int) -> Non
             examples=served.examples if served else (),
             entries=served.manifest.counts.entries if served else None,
             snapshot=served.manifest.id if served else None,
+            feedback=feedback,
         )
         return HTMLResponse(html, status, headers={"Content-Security-Policy": CSP})
 
     @app.get("/results", response_class=HTMLResponse, include_in_schema=False)
     def results(request: Request, q: str = "") -> Response:
-        _, found, error, status = _answer(service, q, _whole(request.query_params.get("k"), default_k))
-        html = render_results(found, q, error)
+        _, found, error, status = _answer(service, q, _whole(request.query_params.get("k"), default_k), note)
+        html = render_results(found, q, error, feedback=feedback)
         return HTMLResponse(html, status, headers={"Content-Security-Policy": CSP, "X-Robots-Tag": "noindex"})
 
     app.mount("/static", _Immutable(directory=STATIC), name="static")
 
 
-def _answer(service: Service, query: str, k: int) -> tuple[Served | None, Answer | None, str | None, int]:
+def _answer(service: Service, query: str, k: int, note: _Note) -> tuple[Served | None, Answer | None, str | None, int]:
     """Return what is served, its answer, or else what is wrong, and the status that says so."""
     try:
         with service.lease() as served:
+            if not query.strip():
+                return served, None, None, 200
             try:
-                return served, served.searcher.ask(query, k) if query.strip() else None, None, 200
+                found = served.searcher.ask(query, k)
+                note(found, typed=True)
+                return served, found, None, 200
             except InputError as error:
                 return served, None, say_error(error, query), 422
     except NotReadyError:

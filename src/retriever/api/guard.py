@@ -42,7 +42,7 @@ class Guard:
 
         headers = Headers(scope=scope)
         refusal = None
-        if scope["method"] == "POST" and not _is_json(headers.get("content-type", "")):
+        if scope["method"] == "POST" and not _is_taken(scope["path"], headers):
             refusal = _refuse(415, "is not sent as JSON; say Content-Type: application/json")
         else:
             try:
@@ -96,8 +96,18 @@ def _refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return problem(status, f"The body {detail}.", [FieldProblem(field="body", detail=detail)], headers)
 
 
-def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
+# The page's buttons are a form, so that they work without JavaScript; the route sees to it that it is our page's.
+_FORMS = frozenset({"/feedback"})
+_FORM = "application/x-www-form-urlencoded"
+
+
+def _is_taken(path: str, headers: Headers) -> bool:
+    """Tell whether a body is of a type that is taken there: no form of another site is to act for its reader."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _is_json(kind) or (path in _FORMS and kind == _FORM)
+
+
+def _is_json(kind: str) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 

@@ -76,3 +76,17 @@ class AskQuery(AskFilters):
     k: _K = None
     explain: bool = False
     min_confidence: _Confidence = None
+
+
+class FeedbackRequest(BaseModel):
+    """The body of `POST /feedback`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"question": "May I pay later?", "entry_id": "pay-1a2b", "helpful": True}]},
+    )
+
+    question: _Question = Field(description="The question that was asked.")
+    entry_id: Annotated[str, Field(min_length=1, max_length=1000)] = Field(description="The entry that was shown.")
+    helpful: bool = Field(description="Whether it helped.")
+    snapshot: str | None = Field(None, max_length=100, description="The `snapshot` of the answer.")

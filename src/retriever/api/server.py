@@ -11,10 +11,13 @@ import uvicorn
 
 from retriever.api.app import create_app
 from retriever.api.workers import Workers
-from retriever.errors import RetrieverError
+from retriever.errors import FeedbackError, RetrieverError
+from retriever.feedback import Feedback
 from retriever.settings import Settings
 from retriever.snapshot import read_manifest
-from retriever.wiring import watched_index
+from retriever.wiring import feedback_of, watched_index
+
+_LOG = logging.getLogger(__name__)
 
 # Long enough for an answer under way, short enough that a stop is a stop.
 _GRACE_SECONDS = 5
@@ -84,6 +87,8 @@ def _serve(settings: Settings, listening: socket.socket, threads: int, patience:
         threads=threads,
         origins=settings.origins,
         patience=patience,
+        feedback=_usable(feedback_of(settings)),
+        log_questions=settings.log_questions,
     )
     config = uvicorn.Config(
         app,
@@ -97,6 +102,17 @@ def _serve(settings: Settings, listening: socket.socket, threads: int, patience:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     _Server(config, announce=announce).run([listening])
+
+
+def _usable(feedback: Feedback | None) -> Feedback | None:
+    """Return it if something can be kept; a page must offer no button that fails."""
+    try:
+        if feedback is not None:
+            feedback.check()
+    except FeedbackError as error:
+        _LOG.error("no feedback is kept: %s", error)
+        return None
+    return feedback
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -59,6 +59,7 @@ def render_page(
     examples: Sequence[str] = (),
     entries: int | None = None,
     snapshot: str | None = None,
+    feedback: bool = False,
     language: Language = ENGLISH,
 ) -> str:
     """Return the whole document for `/` and `/?q=...`.
@@ -72,6 +73,7 @@ def render_page(
         examples: questions that the start page offers.
         entries: how many entries can be found, for the footer.
         snapshot: the id of the snapshot being served, for the footer.
+        feedback: whether askers can say what helped.
         language: the page's own words.
     """
     return (
@@ -83,7 +85,8 @@ def render_page(
             k=k,
             entries=entries,
             snapshot=snapshot,
-            results=render_results(answer, query, error, examples=examples, language=language),
+            feedback=feedback,
+            results=render_results(answer, query, error, examples=examples, feedback=feedback, language=language),
             templates={
                 "start": render_results(None, "", None, examples=examples, language=language),
                 "unreachable": render_results(None, "", language.t("error.unreachable"), language=language),
@@ -99,13 +102,21 @@ def render_results(
     error: str | None,
     *,
     examples: Sequence[str] = (),
+    feedback: bool = False,
     language: Language = ENGLISH,
 ) -> str:
     """Return what stands below the search box, one element, which the script asks for as a question is typed."""
     return (
         _environment(language)
         .get_template("results.html")
-        .render(state=_state(answer, error), answer=answer, query=query.strip(), error=error, examples=examples)
+        .render(
+            state=_state(answer, error),
+            answer=answer,
+            query=query.strip(),
+            error=error,
+            examples=examples,
+            feedback=feedback,
+        )
     )
 
 
