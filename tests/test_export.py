@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from retriever.encoder import load_encoder, open_export
@@ -24,6 +25,11 @@ def test_an_export_points_the_same_way_as_the_model(real_encoder):
     reference = load_encoder(precision="fp32")
     cosines = np.sum(real_encoder.encode(TEXTS, "passage") * reference.encode(TEXTS, "passage"), axis=1)
     assert cosines.min() > 0.98
+
+
+def test_an_exported_graph_takes_the_tokens_of_a_text_and_no_mask(real_encoder):
+    session = onnxruntime.InferenceSession(str(real_encoder.files["encoder.onnx"]), providers=["CPUExecutionProvider"])
+    assert [given.name for given in session.get_inputs()] == ["input_ids"]
 
 
 def test_vectors_have_unit_length(real_encoder):

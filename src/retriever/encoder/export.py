@@ -23,11 +23,12 @@ from retriever.encoder.onnx import GRAPH, SPEC, TOKENIZER, OnnxEncoder, digest_o
 from retriever.encoder.sentence import SentenceEncoder
 from retriever.encoder.smoothing import smooth
 from retriever.encoder.tokens import load_tokenizer
+from retriever.encoder.trimming import trim
 from retriever.errors import EncoderError
 from retriever.types import EncoderSpec
 
 # Counts up when an export of the same weights would give other vectors.
-_RECIPE = 2
+_RECIPE = 3
 _OPSET = 17
 # Held against the model itself: short, long, without words, and in another script.
 _PROBES = (
@@ -135,6 +136,8 @@ def _write_graph(reference: SentenceEncoder, aside: Path, sample: Sequence[Seque
     for module in model.modules():
         if hasattr(module, "set_attn_implementation"):
             module.set_attn_implementation("eager")  # the form that the optimizer knows how to fuse
+    kinds = [type(module).__name__ for module in model]
+    means = reference.spec.pooling == "mean" and kinds in (_MEAN, [*_MEAN, "Normalize"])
 
     class Pooled(torch.nn.Module):
         """The whole model, from token ids to unit vectors."""
@@ -144,8 +147,12 @@ def _write_graph(reference: SentenceEncoder, aside: Path, sample: Sequence[Seque
             self.model: Any = model
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            features = self.model({"input_ids": input_ids, "attention_mask": attention_mask})
-            return torch.nn.functional.normalize(features["sentence_embedding"], dim=-1)
+            features = {"input_ids": input_ids, "attention_mask": attention_mask}
+            # The mean over all tokens of a text alone, without a mask.
+            pooled = (
+                model[0](features)["token_embeddings"].mean(dim=1) if means else model(features)["sentence_embedding"]
+            )
+            return torch.nn.functional.normalize(pooled, dim=-1)
 
     example = torch.ones(2, 8, dtype=torch.long)
     axes = {name: {0: "texts", 1: "tokens"} for name in ("input_ids", "attention_mask")} | {"vectors": {0: "texts"}}
@@ -161,9 +168,12 @@ def _write_graph(reference: SentenceEncoder, aside: Path, sample: Sequence[Seque
         dynamo=False,
     )
     config = model[0].auto_model.config
-    optimize_model(
+    optimized = optimize_model(
         str(raw), "bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size, opt_level=0
-    ).save_model_to_file(str(fused))
+    )
+    trim(optimized.model.graph)
+    optimized.prune_graph()  # what led to masks alone
+    optimized.save_model_to_file(str(fused))
     smooth(fused, sample)
     quantize_dynamic(
         str(fused),
@@ -174,6 +184,9 @@ def _write_graph(reference: SentenceEncoder, aside: Path, sample: Sequence[Seque
     )
     raw.unlink()
     fused.unlink()
+
+
+_MEAN = ["Transformer", "Pooling"]
 
 
 def _sample(folder: Path, spec: EncoderSpec) -> list[list[int]]:

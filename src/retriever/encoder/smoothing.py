@@ -59,10 +59,12 @@ def _largest(model: Any, names: Sequence[str], texts: Sequence[Sequence[int]], p
     onnx.save(watched, str(path))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     path.unlink()
+    wanted = {given.name for given in session.get_inputs()}
     largest: dict[str, Channels] = {}
     for ids in texts:
         tokens = np.array([ids], dtype=np.int64)
-        values = session.run(names, {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
+        given = {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
+        values = session.run(names, {name: given[name] for name in wanted})
         for name, value in zip(names, values, strict=True):
             loud = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
             largest[name] = np.maximum(largest.get(name, loud), loud)
