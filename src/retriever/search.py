@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.catalog import facets_of, listing_of, related_to
 from retriever.confidence import CAP, Evidence, confidence_of, level_of
 from retriever.defaults import DEFAULT_K, DEFAULT_MESSAGE, DEFAULT_MIN_CONFIDENCE, MAX_K, MAX_QUESTION
 from retriever.encoder import GRAPH, load_encoder, open_export
@@ -31,10 +31,13 @@ from retriever.types import (
     Entry,
     Expired,
     Explanation,
+    Facets,
     Filters,
     Hit,
+    Listing,
     Manifest,
     Mask,
+    Related,
     Rows,
     Timings,
     Vectors,
@@ -117,6 +120,7 @@ class Searcher:
         self._today = today
         self._permits: dict[Hashable, _Permit] = {}
         self._cards: dict[int, Card] = {}
+        self._facets: tuple[date, Facets] | None = None
 
     @classmethod
     def open(
@@ -154,17 +158,9 @@ class Searcher:
 
     def sample(self, count: int) -> list[str]:
         """Return up to `count` questions that the index holds, spread over it, as examples of what to ask."""
-        mask = self._permit(Filters()).mask
-        ordinals = np.arange(len(self._snapshot.starts) - 1) if mask is None else np.flatnonzero(mask)
+        ordinals = np.flatnonzero(self._mask(Filters()))
         spread = np.linspace(0, len(ordinals) - 1, min(count, len(ordinals)), dtype=np.int64)
         return [self._snapshot.entry(int(ordinals[at])).question for at in spread]
-
-    def find(self, entry_id: str) -> Entry | None:
-        """Return the entry or page text with an id; None where there is none."""
-        ordinals = range(len(self._snapshot.starts) - 1)
-        at = bisect_left(ordinals, entry_id, key=lambda ordinal: self._snapshot.entry(ordinal).id)
-        entry = self._snapshot.entry(at) if at < len(ordinals) else None
-        return entry if entry and entry.id == entry_id else None
 
     def warm(self) -> None:
         """Load what the first question would otherwise wait for, spelling included. `open` does."""
@@ -183,9 +179,11 @@ class Searcher:
         *,
         explain: bool = False,
         min_confidence: float | None = None,
+        correct: bool = True,
     ) -> Answer:
         """Return the k entries (fewer where fewer pass `filters`) that answer `question` best, and the decision.
 
+        Misspelt words are put right unless `correct` is false.
         Raises InputError if `question`, `k` or `min_confidence` is out of bounds.
         """
         began = time.perf_counter()
@@ -194,7 +192,7 @@ class Searcher:
         least = self._min_confidence if min_confidence is None else min_confidence
         if not 0 <= least <= 1:
             raise InputError("min_confidence", "must be between 0 and 1")
-        query = self._snapshot.lexical.correct(question)
+        query = self._snapshot.lexical.correct(question) if correct else question
         vector = self._vector(query)
         encoded = time.perf_counter()
         permit = self._permit(filters or Filters())
@@ -227,6 +225,44 @@ class Searcher:
             took_ms=Timings(_ms(encoded - began), _ms(done - encoded), _ms(done - began)),
             hits=hits,
         )
+
+    # --- without a question ---------------------------------------------------------------------------------------
+
+    def facets(self) -> Facets:
+        """Return the categories and tags of all entries that can be found today, with how many carry each."""
+        today = self._today()
+        if self._facets is None or self._facets[0] != today:
+            self._facets = today, facets_of(self._snapshot, self._mask(Filters()))
+        return self._facets[1]
+
+    def find(self, entry_id: str) -> Entry | None:
+        """Return the entry or page text with an id; None where there is none, or it is withheld today."""
+        ordinal = self._ordinal(entry_id)
+        return None if ordinal is None else self._snapshot.entry(ordinal)
+
+    def related(self, entry_id: str, count: int) -> tuple[Related, ...]:
+        """Return up to `count` other entries whose questions are nearest to that of an entry, each question once."""
+        ordinal = self._ordinal(entry_id)
+        return () if ordinal is None else related_to(self._snapshot, ordinal, self._mask(Filters()), count)
+
+    def listing(
+        self, category: str | None = None, *, filters: Filters | None = None, start: int = 0, count: int = 50
+    ) -> Listing:
+        """Return `count` entries that pass `filters`, from the place `start` on, in the order of files and lines.
+
+        With a `category`, those that carry it; with an empty one, those that carry none. Raises InputError.
+        """
+        return listing_of(self._snapshot, self._mask(filters or Filters()), category, start, count)
+
+    def _ordinal(self, entry_id: str) -> int | None:
+        ordinal = self._snapshot.ordinal(entry_id)
+        if ordinal is None or self._expired == "label":
+            return ordinal
+        return ordinal if self._snapshot.entry(ordinal).validity(self._today()) == "valid" else None
+
+    def _mask(self, filters: Filters) -> Mask:
+        mask = self._permit(filters).mask
+        return np.ones(len(self._snapshot.starts) - 1, np.bool_) if mask is None else mask
 
     # --- ranking --------------------------------------------------------------------------------------------------
 

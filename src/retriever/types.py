@@ -479,6 +479,44 @@ class Answer:
     hits: tuple[Hit, ...]
 
 
+CATEGORY = "category"
+"""The metadata key by which entries are browsed and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A value that can be filtered on, and how many entries carry it."""
+
+    value: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """The categories and tags of all entries that can be found, those that most entries carry first."""
+
+    categories: tuple[Facet, ...] = ()
+    tags: tuple[Facet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another entry, near in meaning."""
+
+    entry_id: str
+    question: str
+    lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some of `total` entries, in the order of files and lines; `start` is the place of the first, from 0."""
+
+    total: int
+    start: int
+    entries: tuple[Entry, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What an entry must carry to be found: any of `tags`, any of `source` (files), the `lang`, the `kind`.

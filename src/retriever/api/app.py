@@ -1,4 +1,4 @@
-"""The routes. Each is a few lines: the searcher answers, msgspec or the page writes it down."""
+"""The application: its questions, its health and its docs; the corpus and the pages stand in modules of their own."""
 
 from __future__ import annotations
 
@@ -8,45 +8,29 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 import fastapi_offline
-import msgspec
 from anyio import to_thread
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Query, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 import retriever
-from retriever.api.feedback import add_feedback
+from retriever.api.corpus import add_corpus
+from retriever.api.feedback import Note, add_feedback
 from retriever.api.guard import Guard
 from retriever.api.origins import Origins
-from retriever.api.problems import Problem, add_problem_handlers
+from retriever.api.pages import add_pages
+from retriever.api.problems import add_problem_handlers, problems_of
+from retriever.api.replies import json_of
 from retriever.api.requests import AskFilters, AskQuery, AskRequest
-from retriever.api.service import NotReadyError, Served, Service
+from retriever.api.service import Service
 from retriever.defaults import DEFAULT_QUEUE
-from retriever.errors import InputError
 from retriever.feedback import Asked, Feedback, QuestionLog
 from retriever.search import Searcher
 from retriever.types import Answer, Manifest
-from retriever.web.language import ENGLISH
-from retriever.web.page import CSP, STATIC, render_page, render_results, say_error
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is not JSON"},
-    413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "The body is not sent as JSON"},
-    422: {"model": Problem, "description": "A field is missing, unknown or out of bounds"},
-    503: {"model": Problem, "description": "No index is open"},
-}
-_ASK_GET: dict[int | str, dict[str, Any]] = {status: _PROBLEMS[status] for status in (422, 503)}
-
-
-class _Note(Protocol):
-    """Takes an answer for the log of questions; `typed` says that its asker may not have come to its end."""
-
-    def __call__(self, answer: Answer, *, typed: bool) -> None: ...
 
 
 def create_app(
@@ -104,35 +88,48 @@ def create_app(
     add_problem_handlers(app)
     _add_ask(app, service, k, note)
     _add_health(app, service)
-    _add_page(app, service, title, k, note, feedback=feedback is not None)
+    add_corpus(app, service)
+    add_pages(app, service, title, k, note, feedback=feedback is not None)
     add_feedback(app, service, feedback)
     _add_docs(app)
     return app
 
 
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-def _add_ask(app: FastAPI, service: Service, default_k: int, note: _Note) -> None:
-    def answer(question: str, k: int | None, filters: AskFilters, explain: bool, least: float | None) -> Answer:
+def _add_ask(app: FastAPI, service: Service, default_k: int, note: Note) -> None:
+    def answer(question: str, filters: AskFilters, asked: AskRequest | AskQuery, *, typed: bool) -> Response:
         with service.lease() as served:
-            return served.searcher.ask(
-                question, k or default_k, filters.to_filters(), explain=explain, min_confidence=least
+            found = served.searcher.ask(
+                question,
+                asked.k or default_k,
+                filters.to_filters(),
+                explain=asked.explain,
+                min_confidence=asked.min_confidence,
+                correct=asked.correct,
             )
+        note(found, typed=typed)
+        return json_of(found)
 
     # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
-    @app.post("/ask", response_model=Answer, responses=_PROBLEMS, tags=["ask"], summary="Ask a question")
+    @app.post(
+        "/ask",
+        response_model=Answer,
+        responses=problems_of(400, 413, 415, 422, 503),
+        tags=["ask"],
+        summary="Ask a question",
+    )
     def ask(asked: AskRequest) -> Response:
-        found = answer(asked.question, asked.k, asked.filters, asked.explain, asked.min_confidence)
-        note(found, typed=False)
-        return _json(found)
+        return answer(asked.question, asked.filters, asked, typed=False)
 
-    @app.get("/ask", response_model=Answer, responses=_ASK_GET, tags=["ask"], summary="Ask a question by its address")
+    @app.get(
+        "/ask",
+        response_model=Answer,
+        responses=problems_of(422, 503),
+        tags=["ask"],
+        summary="Ask a question by its address",
+    )
     def ask_by_address(asked: Annotated[AskQuery, Query()]) -> Response:
-        found = answer(asked.q, asked.k, asked, asked.explain, asked.min_confidence)
-        note(found, typed=True)  # a search box may ask so while its reader types
-        return _json(found)
+        # A search box may ask so while its reader types.
+        return answer(asked.q, asked, asked, typed=True)
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
@@ -140,81 +137,17 @@ def _add_health(app: FastAPI, service: Service) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", responses={503: _PROBLEMS[503]}, tags=["health"], summary="Is a snapshot open?")
+    @app.get("/readyz", responses=problems_of(503), tags=["health"], summary="Is a snapshot open?")
     async def readyz() -> dict[str, str]:
         with service.lease() as served:
             ready = {"status": "ready", "snapshot": served.manifest.id}
         # The old snapshot serves on where the new one cannot be opened, and its owner must hear of it.
         return ready | ({"problem": service.problem} if service.problem else {})
 
-    @app.get(
-        "/info", response_model=Manifest, responses={503: _PROBLEMS[503]}, tags=["health"], summary="What is served?"
-    )
+    @app.get("/info", response_model=Manifest, responses=problems_of(503), tags=["health"], summary="What is served?")
     async def info() -> Response:
         with service.lease() as served:
-            return _json(served.manifest)
-
-
-def _add_page(app: FastAPI, service: Service, title: str, default_k: int, note: _Note, *, feedback: bool) -> None:
-    @app.head("/", include_in_schema=False)
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def page(request: Request, q: str = "") -> Response:
-        k = _whole(request.query_params.get("k"), default_k)
-        served, found, error, status = _answer(service, q, k, note)
-        html = render_page(
-            title=title,
-            query=q,
-            answer=found,
-            error=error,
-            k=k if "k" in request.query_params else None,
-            examples=served.examples if served else (),
-            entries=served.manifest.counts.entries if served else None,
-            snapshot=served.manifest.id if served else None,
-            feedback=feedback,
-        )
-        return HTMLResponse(html, status, headers={"Content-Security-Policy": CSP})
-
-    @app.get("/results", response_class=HTMLResponse, include_in_schema=False)
-    def results(request: Request, q: str = "") -> Response:
-        _, found, error, status = _answer(service, q, _whole(request.query_params.get("k"), default_k), note)
-        html = render_results(found, q, error, feedback=feedback)
-        return HTMLResponse(html, status, headers={"Content-Security-Policy": CSP, "X-Robots-Tag": "noindex"})
-
-    app.mount("/static", _Immutable(directory=STATIC), name="static")
-
-
-def _answer(service: Service, query: str, k: int, note: _Note) -> tuple[Served | None, Answer | None, str | None, int]:
-    """Return what is served, its answer, or else what is wrong, and the status that says so."""
-    try:
-        with service.lease() as served:
-            if not query.strip():
-                return served, None, None, 200
-            try:
-                found = served.searcher.ask(query, k)
-                note(found, typed=True)
-                return served, found, None, 200
-            except InputError as error:
-                return served, None, say_error(error, query), 422
-    except NotReadyError:
-        if not query.strip():
-            return None, None, None, 200
-        return None, None, ENGLISH.t("error.starting"), 503
-
-
-def _whole(text: str | None, default: int) -> int:
-    """Return a page's `k`; one that is not a number is a slip in an address, and not worth an error."""
-    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,4}", text) else default
-
-
-class _Immutable(StaticFiles):
-    """Static files whose address changes with their content."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return the file, to be kept for ever."""
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        response.headers["Content-Security-Policy"] = CSP
-        return response
+            return json_of(served.manifest)
 
 
 def _add_docs(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from anyio import CapacityLimiter, to_thread
@@ -18,6 +18,7 @@ from retriever.api.requests import FeedbackRequest
 from retriever.api.service import Service
 from retriever.errors import FeedbackError, InputError
 from retriever.feedback import Feedback, Said
+from retriever.types import Answer
 
 _LOG = logging.getLogger(__name__)
 FORM = "application/x-www-form-urlencoded"
@@ -47,6 +48,12 @@ _BODY = {
     "content": {kind: {"schema": FeedbackRequest.model_json_schema()} for kind in ("application/json", FORM)},
     "required": True,
 }
+
+
+class Note(Protocol):
+    """Takes an answer for the log of questions; `typed` says that its asker may not have come to its end."""
+
+    def __call__(self, answer: Answer, *, typed: bool) -> None: ...
 
 
 def add_feedback(app: FastAPI, service: Service, feedback: Feedback | None) -> None:

@@ -43,6 +43,21 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
+_SAYING = {
+    400: "The body is not JSON",
+    404: "There is none of this id",
+    413: "The body is too large",
+    415: "The body is not sent as JSON",
+    422: "A field is missing, unknown or out of bounds",
+    503: "No index is open",
+}
+
+
+def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what a route may reply instead, for the OpenAPI docs."""
+    return {status: {"model": Problem, "description": _SAYING[status]} for status in statuses}
+
+
 def problem(
     status: int,
     detail: str,

@@ -1,4 +1,4 @@
-"""What `/ask` takes, as the OpenAPI docs show it."""
+"""What `/ask` and its like take, as the OpenAPI docs show it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from retriever.catalog import MAX_LISTED
 from retriever.defaults import DEFAULT_K, MAX_K, MAX_QUESTION
 from retriever.types import EntryKind, Filters
 
@@ -17,6 +18,13 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _pair(text: str) -> str:
+    key, colon, _ = text.partition(":")
+    if not (key and colon):
+        raise ValueError("is not key:value, such as team:billing")
+    return text
+
+
 _Question = Annotated[str, Field(max_length=MAX_QUESTION), AfterValidator(_not_blank)]
 _K = Annotated[
     Annotated[int, Field(ge=1, le=MAX_K)] | None,
@@ -24,6 +32,8 @@ _K = Annotated[
 ]
 _Confidence = Annotated[float | None, Field(ge=0, le=1, description="Least confidence at which this is answered.")]
 _Values = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=100)]
+
+_CORRECT = Field(True, description="Put misspelt words right; false searches for the question as it was typed.")
 
 
 class AskFilters(BaseModel):
@@ -42,7 +52,7 @@ class AskFilters(BaseModel):
 
 
 class BodyFilters(AskFilters):
-    """What an entry must carry to be found, metadata included."""
+    """The same, metadata included."""
 
     metadata: dict[Annotated[str, Field(max_length=200)], _Values] = Field(
         {}, description="For each of these keys, any of its values, as texts.", max_length=20
@@ -67,15 +77,40 @@ class AskRequest(BaseModel):
     filters: BodyFilters = BodyFilters()
     explain: bool = Field(False, description="Say for each hit what each kind of passage scored.")
     min_confidence: _Confidence = None
+    correct: bool = _CORRECT
 
 
-class AskQuery(AskFilters):
+class QueryFilters(AskFilters):
+    """The same in an address, where metadata is `key:value`."""
+
+    metadata: Annotated[list[Annotated[str, Field(max_length=1200), AfterValidator(_pair)]], Field(max_length=100)] = (
+        Field([], description="Each `key:value`: for each of these keys, any of its values.")
+    )
+
+    def to_filters(self) -> Filters:
+        """Return the same as the noun that searches take."""
+        metadata: dict[str, list[str]] = {}
+        for pair in self.metadata:
+            key, _, value = pair.partition(":")
+            metadata.setdefault(key, []).append(value)
+        return replace(AskFilters.to_filters(self), metadata=metadata)
+
+
+class AskQuery(QueryFilters):
     """The query string of `GET /ask`."""
 
     q: _Question = Field(description="The question, in the asker's own words.")
     k: _K = None
     explain: bool = False
     min_confidence: _Confidence = None
+    correct: bool = _CORRECT
+
+
+class ListQuery(QueryFilters):
+    """The query string of `GET /entries`."""
+
+    start: int = Field(0, ge=0, description="The place of the first, counted from 0.")
+    count: int = Field(50, ge=1, le=MAX_LISTED, description=f"How many, 1 to {MAX_LISTED}.")
 
 
 class FeedbackRequest(BaseModel):

@@ -6,7 +6,7 @@
         entries.jsonl        one entry a line, sorted by id
         entries.npy          where each line starts, how long it is, its crc32
         passages.npy         a row each: its entry, kind, paragraph, start and end
-        facets.json, .npy    tag, file, lang, kind, pin, date, metadata → the entries that carry it
+        facets.json, .npy    tag, file, lang, kind, pin, date, metadata → the entries that carry it; and all, as written
         vectors.faiss        a unit vector a row, searched exactly; or where there are many,
         vectors.npy          a unit vector a row in half precision, and
         nearest.faiss        a rough index of the rows that are no sentences

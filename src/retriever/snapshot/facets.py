@@ -21,7 +21,9 @@ _MOST_FILTERABLE = 200  # characters
 def write_facets(entries: Iterable[Entry], folder: Path) -> None:
     """Write, for each value of each thing that can be filtered on, the ordinals of the entries that carry it."""
     facets: dict[str, dict[str, array[int]]] = {name: defaultdict(_ordinals) for name in _FACETS}
+    places: list[tuple[str, int, int]] = []
     for ordinal, entry in enumerate(entries):
+        places.append((entry.source.file, entry.source.line or 0, ordinal))
         for tag in dict.fromkeys(entry.tags):
             facets["tags"][tag].append(ordinal)
         facets["source"][entry.source.file].append(ordinal)
@@ -35,6 +37,7 @@ def write_facets(entries: Iterable[Entry], folder: Path) -> None:
         for key, value in entry.metadata.items():
             for shown in sorted(_filterable(value)):
                 facets.setdefault(f"metadata.{key}", defaultdict(_ordinals))[shown].append(ordinal)
+    facets["written"] = {"": array("i", (ordinal for *_, ordinal in sorted(places)))}
     spans: Spans = {}
     carried = _ordinals()
     for name, values in facets.items():

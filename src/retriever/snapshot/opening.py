@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -106,6 +107,30 @@ class Snapshot:
     def _carrying(self, facet: str, value: str) -> NDArray[np.int32]:
         start, end = self._facets.get(facet, {}).get(value, (0, 0))
         return self._carried[start:end]
+
+    def counted(self, facet: str, allowed: Mask) -> dict[str, int]:
+        """Return how many of the `allowed` entries, shape (entries,), carry each value of a facet, where any does.
+
+        A facet is `tags`, `source`, `lang`, `kind`, or `metadata.` and a key.
+        """
+        values = self._facets.get(facet, {})
+        counts = {value: int(np.count_nonzero(allowed[self._carrying(facet, value)])) for value in values}
+        return {value: count for value, count in counts.items() if count}
+
+    def carrying(self, facet: str, value: str | None) -> Mask:
+        """Return which entries carry a value of a facet; with None, which carry none at all. Shape (entries,)."""
+        if value is None:
+            return ~self._having(facet, tuple(self._facets.get(facet, ())))
+        return self._having(facet, (value,))
+
+    def written(self) -> NDArray[np.int32]:
+        """Return the ordinals of all entries in the order of files and lines."""
+        return self._carrying("written", "")
+
+    def ordinal(self, entry_id: str) -> int | None:
+        """Return where the entry with an id stands, None if nowhere."""
+        at = bisect_left(range(len(self._lines)), entry_id, key=lambda ordinal: self.entry(ordinal).id)
+        return at if at < len(self._lines) and self.entry(at).id == entry_id else None
 
     def verify(self) -> None:
         """Check every file against the manifest. Raises SnapshotDamaged naming the first that differs."""

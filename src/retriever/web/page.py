@@ -7,6 +7,7 @@ escaped but `hit.answer.html`, which was sanitised when the index was built.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from markupsafe import Markup
 
 from retriever.defaults import DEFAULT_MESSAGE, MAX_K, MAX_QUESTION
 from retriever.errors import InputError
-from retriever.types import Answer, Source
+from retriever.types import Answer, Facets, Related, Source
 from retriever.web.language import ENGLISH, Language
 
 HERE = Path(__file__).parent
@@ -49,6 +50,21 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={_FINGERPRINTS[name]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an address of the page chooses beside the question: any of the tags, any of the categories.
+
+    `exact` asks for the question as it was typed, nothing put right.
+    """
+
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    exact: bool = False
+
+
+_NOTHING_CHOSEN, _NO_FACETS = Choice(), Facets()
+
+
 def render_page(
     *,
     title: str,
@@ -59,6 +75,9 @@ def render_page(
     examples: Sequence[str] = (),
     entries: int | None = None,
     snapshot: str | None = None,
+    choice: Choice = _NOTHING_CHOSEN,
+    facets: Facets = _NO_FACETS,
+    related: Sequence[Related] = (),
     feedback: bool = False,
     language: Language = ENGLISH,
 ) -> str:
@@ -73,6 +92,9 @@ def render_page(
         examples: questions that the start page offers.
         entries: how many entries can be found, for the footer.
         snapshot: the id of the snapshot being served, for the footer.
+        choice: what the address chose: the filters, and whether to put misspelt words right.
+        facets: what can be chosen from.
+        related: entries whose questions are near to that of the first hit, none of them a hit.
         feedback: whether askers can say what helped.
         language: the page's own words.
     """
@@ -86,7 +108,19 @@ def render_page(
             entries=entries,
             snapshot=snapshot,
             feedback=feedback,
-            results=render_results(answer, query, error, examples=examples, feedback=feedback, language=language),
+            choice=choice,
+            facets=facets,
+            results=render_results(
+                answer,
+                query,
+                error,
+                examples=examples,
+                choice=choice,
+                facets=facets,
+                related=related,
+                feedback=feedback,
+                language=language,
+            ),
             templates={
                 "start": render_results(None, "", None, examples=examples, language=language),
                 "unreachable": render_results(None, "", language.t("error.unreachable"), language=language),
@@ -102,6 +136,9 @@ def render_results(
     error: str | None,
     *,
     examples: Sequence[str] = (),
+    choice: Choice = _NOTHING_CHOSEN,
+    facets: Facets = _NO_FACETS,
+    related: Sequence[Related] = (),
     feedback: bool = False,
     language: Language = ENGLISH,
 ) -> str:
@@ -115,6 +152,9 @@ def render_results(
             query=query.strip(),
             error=error,
             examples=examples,
+            choice=choice,
+            facets=facets,
+            related=related,
             feedback=feedback,
         )
     )
