@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from retriever.errors import InputError
 from retriever.snapshot import KINDS, Snapshot
 from retriever.types import CATEGORY, Allowed, Facet, Facets, Listing, Mask, Related, Rows
@@ -15,8 +17,10 @@ _SPARE = 3
 
 
 def facets_of(snapshot: Snapshot, allowed: Mask) -> Facets:
-    """Return how many of the `allowed` entries, shape (entries,), carry each category and each tag."""
-    return Facets(_facet(snapshot, _CATEGORY, allowed), _facet(snapshot, "tags", allowed))
+    """Return how many of the `allowed` entries, shape (entries,), carry each category, and each tag that is none."""
+    categories = _facet(snapshot, _CATEGORY, allowed)
+    named = {facet.value for facet in categories}
+    return Facets(categories, tuple(facet for facet in _facet(snapshot, "tags", allowed) if facet.value not in named))
 
 
 def _facet(snapshot: Snapshot, name: str, allowed: Mask) -> tuple[Facet, ...]:
@@ -50,7 +54,8 @@ def related_to(snapshot: Snapshot, ordinal: int, allowed: Mask, count: int) -> t
     vector = snapshot.vectors.get(snapshot.starts[ordinal : ordinal + 1])[0]
     wanted = _SPARE * (count + 1)
     while True:
-        rows = snapshot.vectors.search(vector, wanted, of_questions).rows
+        near = snapshot.vectors.search(vector, wanted, of_questions)
+        rows = near.rows[np.lexsort((near.rows, -near.scores))]
         found = _distinct(snapshot, ordinal, rows, count)
         if len(found) == count or len(rows) < wanted:
             return found

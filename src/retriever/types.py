@@ -31,6 +31,10 @@ Rows: TypeAlias = "NDArray[np.int64]"
 Mask: TypeAlias = "NDArray[np.bool_]"
 
 
+CATEGORY = "category"
+"""The name by which entries are browsed: `metadata.category` of filters and facets is `Entry.category`."""
+
+
 # --- the corpus ---------------------------------------------------------------------------------------------------
 
 
@@ -75,6 +79,12 @@ class Entry:
     valid_from: date | None = None
     valid_until: date | None = None
     pin_for: tuple[str, ...] = ()
+
+    @property
+    def category(self) -> Any:
+        """What it is browsed under: its `category`, a text or a list, or else the section of its page; or None."""
+        named = (value for key, value in self.metadata.items() if key.casefold() == CATEGORY and value)
+        return next(named, None) or self.metadata.get("section")
 
     def validity(self, today: date) -> Validity:
         """Return whether the entry holds on the day that is given."""
@@ -477,10 +487,6 @@ class Answer:
     snapshot: str
     took_ms: Timings
     hits: tuple[Hit, ...]
-
-
-CATEGORY = "category"
-"""The metadata key by which entries are browsed and counted."""
 
 
 @dataclass(frozen=True, slots=True)

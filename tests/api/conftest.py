@@ -24,10 +24,11 @@ ACCOUNT = [
         "alternates": ["forgot passphrase"],
         "tags": ["account", "security"],
         "url": "https://example.org/account#reset",
+        "category": "Help",
     },
     # Both hold the same words, so that only their ids tell them apart; the file has them the other way round.
-    {"_id": "tie-b", "question": "green blue", "answer": "second", "tags": ["colour"]},
-    {"_id": "tie-a", "question": "blue green", "answer": "first", "tags": ["colour"]},
+    {"_id": "tie-b", "question": "green blue", "answer": "second", "tags": ["colour"], "category": "Paint"},
+    {"_id": "tie-a", "question": "blue green", "answer": "first", "tags": ["colour"], "category": "Paint"},
 ]
 GERMAN = [
     {"_id": "farbe", "question": "blue farbe", "answer": "eine antwort", "lang": "de", "tags": ["colour"]},

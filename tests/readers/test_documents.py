@@ -101,7 +101,7 @@ def test_a_kendra_csv_with_a_header_moves_in(read):
     text = "_question,_answer,_source_uri,_category,team\nA?,a,https://a.example/x,delivery,post\n"
     entry = read("faq.csv", text).entries[0]
     assert (entry.question, entry.source.url, entry.tags) == ("A?", "https://a.example/x", ("delivery",))
-    assert entry.metadata == {"team": "post"}
+    assert entry.metadata == {"team": "post", "category": "delivery"}
 
 
 def test_a_kendra_csv_of_three_columns_moves_in(read):

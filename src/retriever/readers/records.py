@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, cast, get_args
 
 from retriever.readers.drafts import Draft, Flaw, Markup, clean, one_line
-from retriever.types import EntryKind
+from retriever.types import CATEGORY, EntryKind
 
 # What each field is called in the wild; the first that is present counts. `title` and `text` are BEIR's names.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -32,6 +32,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 # These may also stand inside `metadata`, which keeps them as well.
 _ALSO_IN_METADATA = ("alternates", "tags", "url", "lang")
+_CATEGORIES = (CATEGORY, "categories")
 MAX_ID_CHARS = 200
 MAX_DEPTH = 20
 MAX_INTEGER = 2**63  # what JSON's readers agree on, msgspec's among them
@@ -123,7 +124,10 @@ def _sort(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             chosen = (filled or present)[0]
             fields[field] = record[chosen]
             used.add(chosen)
-    return fields, {name: value for name, value in record.items() if name not in used}
+    rest = {name: value for name, value in record.items() if name not in used}
+    # A category is a tag, and what entries are browsed by.
+    named = [record[name] for name in used if key_of(name) in _CATEGORIES and record[name]]
+    return fields, rest | ({CATEGORY: named[0]} if named else {})
 
 
 def _text(fields: Mapping[str, Any], name: str, *, flat: bool = False) -> str | None:

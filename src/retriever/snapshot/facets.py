@@ -12,7 +12,7 @@ import numpy as np
 
 from retriever.ranking import pin_key
 from retriever.snapshot.layout import Spans
-from retriever.types import Entry
+from retriever.types import CATEGORY, Entry
 
 _FACETS = ("tags", "source", "lang", "kind", "pins", "valid_from", "valid_until")
 _MOST_FILTERABLE = 200  # characters
@@ -34,7 +34,7 @@ def write_facets(entries: Iterable[Entry], folder: Path) -> None:
         for name, day in (("valid_from", entry.valid_from), ("valid_until", entry.valid_until)):
             if day:
                 facets[name][day.isoformat()].append(ordinal)
-        for key, value in entry.metadata.items():
+        for key, value in {**entry.metadata, CATEGORY: entry.category}.items():
             for shown in sorted(_filterable(value)):
                 facets.setdefault(f"metadata.{key}", defaultdict(_ordinals))[shown].append(ordinal)
     facets["written"] = {"": array("i", (ordinal for *_, ordinal in sorted(places)))}
