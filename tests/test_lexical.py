@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 
+import bm25s
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,12 @@ from rapidfuzz.distance import OSA
 
 from retriever.lexical import (
     Analyzer,
-    Documents,
     Lexical,
     LexicalScores,
+    Occurrences,
     Spelling,
     TermIndex,
+    bm25_columns,
     is_code,
     keys_of,
     write_lexical,
@@ -64,10 +66,11 @@ class Opened(TermIndex):
     """An index of documents, a list of terms each."""
 
     def __init__(self, documents) -> None:
-        held = Documents()
-        for document in documents:
-            held.add(document)
-        super().__init__(held.columns(), len(documents))
+        terms = sorted({term for document in documents for term in document})
+        numbers = [terms.index(term) for document in documents for term in document]
+        entries = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
+        found = Occurrences(np.array(numbers, np.int64), entries)
+        super().__init__(bm25_columns(keys_of(terms), found, len(documents)), len(documents))
 
     def shares(self, asked, unknown):
         return self.share(keys_of(asked), unknown).at(np.arange(self.count, dtype=np.int32))
@@ -87,6 +90,22 @@ def test_a_share_is_the_bm25_by_the_book_over_the_rarity_of_what_was_asked(docum
         found = sum(idf[term] * tf[term] / (tf[term] + norm) for term in {*asked})
         expected.append(found / total if total else 0.0)
     assert Opened(documents).shares(asked, unknown).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@settings(deadline=None)  # the first of them loads the engine
+@given(DOCUMENTS.filter(any))
+def test_every_score_is_that_of_bm25s(documents):
+    terms = sorted({term for document in documents for term in document})
+    engine = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    ids = [[terms.index(term) for term in document] for document in documents]
+    found = engine.build_index_from_ids(range(len(terms)), ids, show_progress=False)
+    index = Opened(documents)
+    for number, term in enumerate(terms):
+        start, end = found["indptr"][number : number + 2]
+        column = index.column(term)
+        assert column.entries.tolist() == found["indices"][start:end].tolist()
+        assert column.values.tolist() == pytest.approx(found["data"][start:end].tolist(), rel=1e-6)
+        assert column.most == max(column.values)
 
 
 @settings(deadline=None)  # the first of them loads the engine

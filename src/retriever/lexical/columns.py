@@ -57,7 +57,7 @@ class TermIndex:
     """The BM25 of every term in every entry, read by term."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], count: int) -> None:
-        self._keys, self._places, self._starts = (arrays[name] for name in ("keys", "places", "starts"))
+        self._keys, self._starts = arrays["keys"], arrays["starts"]
         self._entries, self._values, self._most = (arrays[name] for name in ("entries", "values", "most"))
         self.count = count
         self.unknown = float(np.log(1 + (count + 0.5) / 0.5))
@@ -71,17 +71,15 @@ class TermIndex:
         found = find(self._keys, key_of(term))
         if found is None:
             return 0
-        at = int(self._places[found])
-        return int(self._starts[at + 1]) - int(self._starts[at])
+        return int(self._starts[found + 1]) - int(self._starts[found])
 
     def columns(self, keys: Keys) -> list[Column]:
         """Return the column of each of the terms whose keys these are; it is empty where no entry has the term."""
         if not len(self._keys):
             return [Column(self._entries, self._values, 0.0)] * len(keys)
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        places = self._places[found]
-        spans = zip(self._starts[places].tolist(), self._starts[places + 1].tolist(), strict=True)
-        known, most = (self._keys[found] == keys).tolist(), self._most[places].tolist()
+        spans = zip(self._starts[found].tolist(), self._starts[found + 1].tolist(), strict=True)
+        known, most = (self._keys[found] == keys).tolist(), self._most[found].tolist()
         return [
             Column(self._entries[start:stop], self._values[start:stop], top)
             if held

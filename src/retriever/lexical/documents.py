@@ -1,63 +1,76 @@
-"""The terms of entries in one field, and their BM25: the only place that knows bm25s."""
+"""The words of entries as numbers, and as the terms that they are looked up by."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from retriever.lexical.terms import keys_in
+from retriever.lexical.postings import Occurrences, entries_holding
+from retriever.lexical.terms import PART, WORD, Analyzer, compounds
+from retriever.types import Entry
 
-# BM25's usual values: k1 0.9 to 1.6 and b 0.4 to 0.9 moved nDCG@10 by under 0.001 on public FAQ sets.
-_K1, _B = 1.2, 0.75
+
+class Stream:
+    """The words of one text an entry, each as its number: 4 bytes a word."""
+
+    def __init__(self, numbers: defaultdict[str, int]) -> None:
+        self._number = numbers.__getitem__
+        self._ids, self._lengths = array("i"), array("i")
+
+    def add(self, words: Sequence[str]) -> None:
+        """Add an entry's."""
+        self._ids.extend(map(self._number, words))
+        self._lengths.append(len(words))
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def occurrences(self) -> Occurrences:
+        """Return where the words stand."""
+        lengths = np.frombuffer(self._lengths, np.int32)
+        entries = np.repeat(np.arange(len(lengths)), lengths)
+        return Occurrences(np.frombuffer(self._ids, np.int32).astype(np.int64), entries)
 
 
 class Documents:
-    """The terms of entries in one field, each as a number in the order of first appearance: 4 bytes a term."""
+    """The words of entries, and their compound chunks: what they ask apart from what they answer.
 
-    def __init__(self) -> None:
-        self._numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
-        self._ids, self._ends = array("i"), array("q", [0])
+    Each different word is a number, and is stemmed once however often it stands there.
+    """
 
-    def add(self, terms: Iterable[str]) -> None:
-        """Add an entry."""
-        self._ids.extend(map(self._numbers.__getitem__, terms))
-        self._ends.append(len(self._ids))
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, at: int) -> Sequence[int]:
-        if at >= len(self):
-            raise IndexError(at)
-        return self._ids[self._ends[at] : self._ends[at + 1]]
-
-    def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays that TermIndex reads."""
-        count = len(self._numbers)
-        keys = keys_in(self._numbers, count)
-        places = np.argsort(keys).astype(np.int32)
-        scores = self._bm25() if count else _NOTHING
-        starts = np.asarray(scores["indptr"], np.int64)[: count + 1]
-        values = np.asarray(scores["data"], np.float32)
-        most = np.maximum.reduceat(values, starts[:-1]) if count else values
-        entries = np.asarray(scores["indices"], np.int32)
-        of_terms: dict[str, NDArray[Any]] = {"keys": keys[places], "places": places, "starts": starts, "most": most}
-        return of_terms | {"entries": entries, "values": values}
-
-    def _bm25(self) -> Mapping[str, Any]:
-        import bm25s
-
-        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
-        engine = bm25s.BM25(method="lucene", k1=_K1, b=_B)
-        found: Mapping[str, Any] = engine.build_index_from_ids(range(len(self._numbers)), self, show_progress=False)
-        return found
+    def __init__(self, entries: Iterable[Entry], analyzer: Analyzer) -> None:
+        numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+        streams = [Stream(numbers) for _ in range(4)]
+        asked, asked_chunks, answered, answered_chunks = streams
+        for entry in entries:
+            question = " \n ".join((entry.question, *entry.alternates)).lower()
+            answer = "\n".join(paragraph.text for paragraph in entry.answer).lower()
+            asked.add(WORD.findall(question))
+            asked_chunks.add(compounds(question))
+            answered.add(WORD.findall(answer))
+            answered_chunks.add(compounds(answer))
+        self.count = len(asked)
+        whole = asked.occurrences() + answered.occurrences()
+        self.counts = {
+            word: count
+            for word, count in zip(numbers, entries_holding(whole, len(numbers)).tolist(), strict=True)
+            if count
+        }
+        self.terms, places = _terms_of(numbers, analyzer)
+        self.asked, self.asked_chunks, self.answered, self.answered_chunks = (
+            stream.occurrences().map(places) for stream in streams
+        )
 
 
-_NOTHING: Mapping[str, Any] = {"indptr": [0], "data": [], "indices": []}
+def _terms_of(words: Iterable[str], analyzer: Analyzer) -> tuple[list[str], list[list[int]]]:
+    """Return the different terms of `words`, and for each word the numbers of its own: a chunk is a term as it is."""
+    parts = [[word] if word[0] == "=" else PART.findall(word) for word in words]
+    flat = [part for found in parts for part in found]
+    stems = iter([part if part[0] == "=" else stem for part, stem in zip(flat, analyzer.stems(flat), strict=True)])
+    numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+    places = [[numbers[next(stems)] for _ in found] for found in parts]
+    return list(numbers), places

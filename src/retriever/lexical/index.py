@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from retriever.arrays import open_arrays, write_arrays
 from retriever.lexical.asked import Asked
 from retriever.lexical.columns import Column, Share, TermIndex
 from retriever.lexical.documents import Documents
+from retriever.lexical.postings import Occurrences, bm25_columns
 from retriever.lexical.spelling import Spelling
-from retriever.lexical.terms import QUOTED, WORD, Analyzer, keys_of
+from retriever.lexical.terms import QUOTED, Analyzer, Keys, keys_in, keys_of, pair_keys
 from retriever.types import Entry
 
 # How often a question's words count beside its answer's; 3 gained nothing over 2.
@@ -29,20 +30,26 @@ FILE = "lexical.bin"
 def write_lexical(entries: Iterable[Entry], lang: str, known: Iterable[str], folder: Path) -> None:
     """Write the lexical index of `entries`, whose ordinals are its rows. `known` are words that are no misspellings."""
     analyzer = Analyzer(lang)
-    question, words, pairs = fields = Documents(), Documents(), Documents()
-    counts: Counter[str] = Counter()
-    for entry in entries:
-        asked = " \n ".join((entry.question, *entry.alternates))
-        answer = "\n".join(paragraph.text for paragraph in entry.answer)
-        asked_terms, asked_pairs = analyzer.terms_and_pairs(asked)
-        terms, pairs_of_answer = analyzer.terms_and_pairs(answer)
-        question.add(asked_terms)
-        words.add(asked_terms * _QUESTION_TIMES + terms)
-        pairs.add(asked_pairs * _QUESTION_TIMES + pairs_of_answer)
-        counts.update(set(WORD.findall(f"{asked} {answer}".lower())))
-    parts = {name: documents.columns() for name, documents in zip(_FIELDS, fields, strict=True)}
-    parts["spelling"] = Spelling.index(counts, known, analyzer)
+    documents = Documents(entries, analyzer)
+    parts = _fields(documents) | {"spelling": Spelling.index(documents.counts, known, analyzer)}
     write_arrays({f"{name}.{key}": part[key] for name, part in parts.items() for key in part}, folder / FILE)
+
+
+def _fields(documents: Documents) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return the arrays of each field: what is asked, all words, and all pairs of neighbouring words."""
+    keys = keys_in(documents.terms, len(documents.terms))
+    asked = documents.asked + documents.asked_chunks
+    answered = documents.answered + documents.answered_chunks
+    pairs_asked, pairs = documents.asked.neighbours(len(keys)), documents.answered.neighbours(len(keys))
+    for _ in range(_QUESTION_TIMES):
+        answered, pairs = answered + asked, pairs + pairs_asked
+    found, numbers = np.unique(pairs.terms, return_inverse=True)
+    keys_of_pairs = pair_keys(keys[found // max(len(keys), 1)], keys[found % max(len(keys), 1)])
+    return {
+        "question": bm25_columns(keys, asked, documents.count),
+        "words": bm25_columns(keys, answered, documents.count),
+        "pairs": bm25_columns(keys_of_pairs, Occurrences(numbers, pairs.entries), documents.count),
+    }
 
 
 class Lexical:
@@ -63,14 +70,20 @@ class Lexical:
 
     def look_up(self, query: str) -> Asked:
         """Return the question's terms, ready to weigh entries by."""
-        keys = keys_of(self.analyzer.terms(query))
+        keys, pairs = keys_of(self.analyzer.terms(query)), self._pairs_of(query)
         return Asked(
             self._question.share(keys, _UNKNOWN_WORD),
             self._words.share(keys, _UNKNOWN_WORD),
-            self._pairs.share(keys_of(self.analyzer.pairs(query)), _UNKNOWN_PAIR),
+            self._pairs.share(pairs, _UNKNOWN_PAIR),
             self._exact(query),
             self._words.count,
         )
+
+    def _pairs_of(self, text: str) -> Keys:
+        """Return the keys of its pairs of neighbouring words, each once, in order."""
+        words = self.analyzer.words(text)
+        keys = keys_in(words, len(words))
+        return np.array(list(dict.fromkeys(pair_keys(keys[:-1], keys[1:]).tolist())), np.uint64)
 
     def rarity(self, term: str) -> float:
         """Return how rare a term is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
@@ -80,7 +93,7 @@ class Lexical:
         """Return a column for each of the question's codes and quoted phrases, of the entries that hold it as it is."""
         codes = [self._words.column(code).entries for code in self.analyzer.codes(query)]
         quoted = ["".join(groups) for groups in QUOTED.findall(query)]
-        phrases = [self._holding_all(pairs) for text in quoted if (pairs := self.analyzer.pairs(text))]
+        phrases = [self._holding_all(pairs) for text in quoted if len(pairs := self._pairs_of(text))]
         found = [(entries, self._rarity_of(len(entries))) for entries in (*codes, *phrases) if len(entries)]
         total = sum(rarity for _, rarity in found)
         weights = [rarity * rarity / total for _, rarity in found]
@@ -90,8 +103,8 @@ class Lexical:
         ]
         return Share(tuple(columns), 1.0)
 
-    def _holding_all(self, pairs: Sequence[str]) -> NDArray[np.int32]:
-        rarest, *others = sorted((self._pairs.column(pair) for pair in pairs), key=lambda column: len(column.entries))
+    def _holding_all(self, pairs: Keys) -> NDArray[np.int32]:
+        rarest, *others = sorted(self._pairs.columns(pairs), key=lambda column: len(column.entries))
         entries = rarest.entries
         for column in others:
             entries = entries[column.at(entries) > 0]

@@ -31,7 +31,7 @@ class Spelling:
     @classmethod
     def index(cls, counts: Mapping[str, int], known: Iterable[str], analyzer: Analyzer) -> dict[str, NDArray[Any]]:
         """Return the arrays that the class reads: of `counts`, in how many entries each word is, and `known` words."""
-        stems = {analyzer.stem(word) for word in (*counts, *known)}
+        stems = set(analyzer.stems([*counts, *known]))
         targets = sorted((w for w in counts if w.isalpha() and len(w) >= cls._SHORTEST), key=lambda w: (_shelf(w), w))
         shelves = {shelf: "\n".join(words).encode() for shelf, words in groupby(targets, _shelf)}
         keys = keys_in(targets, len(targets))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import Stemmer
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 Keys = NDArray[np.uint64]
 CHUNK = re.compile(r"\w+(?:[_.\-/:@+#]+\w+)*")
 PART = re.compile(r"[^\W_]+")
-_JOINED = re.compile(r"_|\w[.\-/:@+#]+\w")
+# What a text with compound chunks has. It begins with what is rare, which is found many times sooner.
+_JOINED = re.compile(r"[_.\-/:@+#](?:(?<=_)|\w)")
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 QUOTED = re.compile(r"\"([^\"]+)\"|`([^`]+)`|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)")
 _CAMEL = re.compile(r"[a-z][A-Z]")
@@ -45,28 +45,19 @@ class Analyzer:
 
     def __init__(self, lang: str) -> None:
         name = _STEMMERS.get(lang.lower().partition("-")[0])
-        self.stem, self._stems = _stemmer(name) if name else (str, list)
+        self.stem, self.stems = _stemmer(name) if name else (str, list)
 
     def words(self, text: str) -> list[str]:
         """Return the stems of the words of `text`, in order."""
-        return self._stems(PART.findall(text.lower()))
+        return self.stems(PART.findall(text.lower()))
 
     def terms(self, text: str) -> list[str]:
         """Return its words, and its compound chunks whole."""
-        return self.words(text) + _compounds(text)
+        return self.words(text) + compounds(text.lower())
 
     def term(self, word: str) -> str:
         """Return the term of one word, or of one compound chunk whole."""
         return self.stem(word.lower()) if PART.fullmatch(word) else "=" + word.lower()
-
-    def pairs(self, text: str) -> list[str]:
-        """Return its pairs of neighbouring words."""
-        return _pairs(self.words(text))
-
-    def terms_and_pairs(self, text: str) -> tuple[list[str], list[str]]:
-        """Return what `terms` and `pairs` do, in one pass."""
-        words = self.words(text)
-        return words + _compounds(text), _pairs(words)
 
     def codes(self, text: str) -> list[str]:
         """Return the terms of its identifiers and codes, each once."""
@@ -74,14 +65,10 @@ class Analyzer:
         return list(dict.fromkeys(map(self.term, codes)))
 
 
-def _compounds(text: str) -> list[str]:
-    lower = text.lower()
+def compounds(lower: str) -> list[str]:
+    """Return the terms of the compound chunks of a text in lower case."""
     chunks = CHUNK.findall(lower) if _JOINED.search(lower) else ()
-    return ["=" + chunk for chunk in chunks if PART.fullmatch(chunk) is None]
-
-
-def _pairs(words: Sequence[str]) -> list[str]:
-    return [f"{first} {second}" for first, second in pairwise(words)]
+    return ["=" + chunk for chunk in chunks if not chunk.isalnum()]
 
 
 def key_of(term: str) -> int:
@@ -98,6 +85,15 @@ def keys_of(terms: Iterable[str]) -> Keys:
     """Return the keys of `terms`, each term once, in order."""
     once = dict.fromkeys(terms)
     return keys_in(once, len(once))
+
+
+def pair_keys(first: Keys, second: Keys) -> Keys:
+    """Return the keys of pairs of neighbouring terms, of their terms' own keys."""
+    return first * _OF_FIRST + second  # modulo 2**64
+
+
+# Odd, so that no two first terms are one, and so that a pair the other way round is another.
+_OF_FIRST = np.uint64(0x9E3779B97F4A7C17)
 
 
 def find(keys: Keys, key: int) -> int | None:
