@@ -22,6 +22,7 @@ from retriever.errors import CorpusError, PublishFailed, RetrieverError, Snapsho
 from retriever.lexical import write_lexical
 from retriever.passages import passages_of
 from retriever.readers import read_corpus, read_golden
+from retriever.separation import separation_of, warning_of
 from retriever.snapshot import (
     Snapshot,
     build_lock,
@@ -40,6 +41,7 @@ from retriever.types import (
     Corpus,
     Counts,
     Encoder,
+    Entry,
     FileReport,
     Gate,
     Golden,
@@ -124,12 +126,12 @@ def build(
         if served and served.corpus == digest and served.encoder == encoder.spec and same_golden:
             tidy(index, keep)
             counts = replace(_counts(corpus, []), passages=served.counts.passages, split=served.counts.split)
-            took = time.perf_counter() - began
-            return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.ledger, gate)
+            known, took = _warnings(served.calibration), time.perf_counter() - began
+            return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.ledger, gate, known)
         passages = [(ordinal, p) for ordinal, entry in enumerate(entries) for p in passages_of(entry, encoder.fit)]
         with _kept(index / "cache.sqlite") as path, VectorCache(path, encoder.spec) as cache:
             vectors, encoded = _encode([p.text for _, p in passages], encoder, cache, progress)
-            floor = _floor(encoder, cache, vectors, [p.kind for _, p in passages])
+            calibration = _calibration(entries, passages, vectors, _off_topic(encoder, cache))
 
         prepared = _prepare(vectors, passages)
         main_lang = Counter(entry.lang for entry in entries).most_common(1)[0][0]
@@ -164,7 +166,7 @@ def build(
                 corpus=digest,
                 encoder=encoder.spec,
                 counts=counts,
-                calibration=replace(PRIOR, floor=floor),
+                calibration=calibration,
                 lang=main_lang,
                 keep=keep,
                 nearest=prepared.nearest,
@@ -183,7 +185,7 @@ def build(
         took_s=took,
         ledger=corpus.ledger,
         gate=reviewed.gate if reviewed else None,
-        warnings=reviewed.warnings if reviewed else (),
+        warnings=_warnings(calibration) + (reviewed.warnings if reviewed else ()),
     )
 
 
@@ -233,11 +235,21 @@ def _kept(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _floor(encoder: Encoder, cache: VectorCache, vectors: Vectors, kinds: Sequence[str]) -> float:
-    """Return the mean cosine of the shipped off-topic questions with the corpus's own: that of nothing in common."""
-    asked = _off_topic(encoder, cache).mean(axis=0)
-    questions = vectors[[kind == "question" for kind in kinds]].mean(axis=0)
-    return round(float(asked @ questions), 4)
+def _calibration(
+    entries: Sequence[Entry], passages: Sequence[tuple[int, Passage]], vectors: Vectors, off_topic: Vectors
+) -> Calibration:
+    """Return the shipped curves with this corpus's floor, and what they can tell here.
+
+    The floor is the mean cosine of the off-topic questions with the corpus's own: that of nothing in common.
+    """
+    questions = vectors[[passage.kind == "question" for _, passage in passages]].mean(axis=0)
+    floor = round(float(off_topic.mean(axis=0) @ questions), 4)
+    return replace(PRIOR, floor=floor, separation=separation_of(entries, passages, vectors, off_topic))
+
+
+def _warnings(calibration: Calibration) -> tuple[str, ...]:
+    warning = warning_of(calibration.separation)
+    return (warning,) if warning else ()
 
 
 def _off_topic(encoder: Encoder, cache: VectorCache) -> Vectors:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from retriever.errors import InputError
-from retriever.types import Answer, Calibration, FileReport, Gate, Hit, Manifest, Nearest, Replayed
+from retriever.types import Answer, Calibration, FileReport, Gate, Hit, Manifest, Nearest, Replayed, Separation
 
 if TYPE_CHECKING:
     from retriever.build import BuildReport
@@ -206,9 +206,19 @@ def show_manifest(manifest: Manifest, *, verified: bool) -> None:
         "nearest": _nearest(manifest.nearest),
         "window": f"{encoder.window} tokens",
         "confidence": _curves(manifest.calibration),
+        "separation": _separation(manifest.calibration.separation),
     }
     for name, value in rows.items():
         print(f"{name:<11} {_plain(value)}")
+
+
+def _separation(separation: Separation | None) -> str:
+    if separation is None:
+        return "not measured: there are too few questions"
+    return (
+        f"AUROC {separation.near:.2f} near, {separation.far:.2f} far; {separation.questions} questions are nearer to "
+        f"their own answer than to {separation.own:.0%} of the others"
+    )
 
 
 def _nearest(nearest: Nearest) -> str:

@@ -206,6 +206,21 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Separation:
+    """Whether an answer's being there can be told at all, from `questions` of the corpus asked of its answers alone.
+
+    `own` is the share of other answers that a question's own is nearer than, on average. `near` is the probability that
+    a question is nearer to some answer with its own among them than another without, `far` than one off topic: .5 where
+    nothing separates.
+    """
+
+    questions: int
+    own: float
+    near: float
+    far: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """How a score becomes a confidence, for one corpus and encoder.
 
@@ -220,6 +235,7 @@ class Calibration:
     slope: float = 1.0
     shift: float = 0.0
     labelled: int = 0
+    separation: Separation | None = None
 
 
 @dataclass(frozen=True, slots=True)
