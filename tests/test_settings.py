@@ -225,6 +225,36 @@ def test_every_site_and_some_sites_is_an_error():
         load(environ={"RETRIEVER_ORIGINS": "https://shop.example,*"})
 
 
+# --- what the page is made with ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["blue", "#fff", "0b6bcb", "#0b6bcbff", "#0b6bcg", ""])
+def test_what_is_no_colour_is_an_error_that_says_how_one_is_written(wrong):
+    with pytest.raises(SettingsError, match=r"--accent is .*\n.*#rrggbb"):
+        load({"accent": wrong})
+
+
+def test_a_public_address_is_an_origin():
+    assert load({"public_url": "HTTPS://FAQ.example.org/"}).public_url == "https://faq.example.org"
+
+
+@pytest.mark.parametrize("wrong", ["faq.example.org", "ftp://faq.example.org", "https://a.example/faq", "https://a@b"])
+def test_what_is_no_public_address_is_an_error_that_names_it(wrong):
+    with pytest.raises(SettingsError, match="--public-url is ") as caught:
+        load({"public_url": wrong})
+    assert repr(wrong) in str(caught.value)
+
+
+def test_a_language_that_there_is_not_is_an_error():
+    with pytest.raises(SettingsError, match="RETRIEVER_LANGUAGE is 'fr'"):
+        load(environ={"RETRIEVER_LANGUAGE": "fr"})
+
+
+def test_a_file_of_the_owners_is_a_path(toml):
+    found = load(file=toml('texts = "words.toml"\nlogo = "logo.svg"'))
+    assert (found.texts, found.logo) == (Path("words.toml"), Path("logo.svg"))
+
+
 # --- names --------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ MAX_K = 50
 DEFAULT_MIN_CONFIDENCE = 0.3
 DEFAULT_MESSAGE = "No entry answers this well enough. Another wording may help."
 
+DEFAULT_TITLE = "Frequently asked questions"
 DEFAULT_LANG = "en"
 DEFAULT_KEEP = 5
 DEFAULT_REVIEW_DAYS = 365

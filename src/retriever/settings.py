@@ -31,6 +31,7 @@ from retriever.defaults import (
     DEFAULT_QUEUE,
     DEFAULT_REMEMBER,
     DEFAULT_REVIEW_DAYS,
+    DEFAULT_TITLE,
 )
 from retriever.errors import SettingsError
 
@@ -69,7 +70,13 @@ class Settings:
     origins: tuple[str, ...] = _knob(
         (), "sites whose pages may ask from where they are, such as `https://shop.example`; `*` is every site"
     )
-    title: str = _knob("Frequently asked questions", "title of the page")
+    title: str = _knob(DEFAULT_TITLE, "title of the page")
+    language: Literal["en", "de", "auto"] = _knob("en", "language of the page: `en`, `de`, or `auto`, the browser's")
+    texts: Path | None = _knob(None, "TOML file of your own wording, by the keys of the page's texts")
+    logo: Path | None = _knob(None, "logo of the page: SVG, PNG, WebP or JPEG, at most 512 kB")
+    accent: str | None = _knob(None, "colour of links and buttons, such as `#0b6bcb`; its shades are made to be read")
+    public_url: str | None = _knob(None, "where browsers find this server, such as `https://faq.example.org`")
+    robots: Literal["index", "noindex"] = _knob("index", "whether search engines may list the entries: or `noindex`")
     feedback: str = _knob(
         DEFAULT_FEEDBACK, "file, beside the index, of what askers say of answers; empty keeps none and shows no buttons"
     )
@@ -187,7 +194,7 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         converted = msgspec.convert(_plain(value), kind, strict=not isinstance(value, str), dec_hook=_path)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{origin} is {value!r}: {error}") from error
-    return _sites(converted, origin) if name == "origins" else converted
+    return _CHECKS[name](converted, origin) if name in _CHECKS and converted is not None else converted
 
 
 # What parts the values of a list in a variable.
@@ -216,6 +223,21 @@ def _site(value: str, origin: str) -> str:
         raise SettingsError(f"{origin} is {value!r}, which is no origin", mend=mend)
     scheme, host, port = found.groups()
     return f"{scheme}://{host}" + (f":{int(port)}" if port and (scheme, port) not in _DEFAULT_PORTS else "")
+
+
+def _web_site(value: str, origin: str) -> str:
+    if not value.lower().startswith(("http://", "https://")):
+        raise SettingsError(f"{origin} is {value!r}, which begins with neither https:// nor http://")
+    return _site(value.removesuffix("/"), origin)
+
+
+def _colour(value: str, origin: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise SettingsError(f"{origin} is {value!r}", mend="Write a colour as #rrggbb, such as #0b6bcb.")
+    return value.lower()
+
+
+_CHECKS: dict[str, Callable[[Any, str], Any]] = {"origins": _sites, "public_url": _web_site, "accent": _colour}
 
 
 def _plain(value: Any) -> Any:
@@ -266,6 +288,8 @@ def settings_table() -> str:
 def _shown(default: Any) -> str:
     if isinstance(default, tuple):
         default = " ".join(map(str, default)) or "none"
+    if default is None:
+        return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 

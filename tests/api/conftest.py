@@ -15,6 +15,7 @@ from hashing import HashingEncoder
 from retriever import Searcher
 from retriever.api import create_app
 from retriever.build import build
+from retriever.web.site import Site
 
 ACCOUNT = [
     {
@@ -38,7 +39,7 @@ PAGE = "All about lighthouses and their keepers.\n\n-\nwho keeps the lamp\nThe k
 RETRIEVER = Path(sys.executable).with_name("retriever")
 HOST = "127.0.0.1"
 READY_S = 120  # loading the encoder takes most of it, on a cold disk and a busy machine
-OPTIONS = {"title": "Little FAQ", "k": 5, "max_body": 65536}
+OPTIONS = {"site": Site("Little FAQ"), "k": 5, "max_body": 65536}
 
 
 def build_small(index, folder):

@@ -8,7 +8,7 @@ import pytest
 from hashing import HashingEncoder
 from retriever import Searcher
 from retriever.api.requests import AskRequest
-from retriever.web.page import static_url
+from retriever.web.assets import static_url
 
 from .conftest import running, wait_for
 

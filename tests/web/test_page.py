@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from retriever.types import Answer, AnswerText, FoundPassage, Highlight, Hit, Source, Timings
-from retriever.web.page import CSP, STATIC, render_page, render_results, static_url
+from retriever.web.assets import CSP, STATIC, static_url
+from retriever.web.page import render_page, render_results
 
 PAYLOADS = [
     "<script>alert(1)</script>",

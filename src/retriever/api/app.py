@@ -31,12 +31,13 @@ from retriever.defaults import DEFAULT_QUEUE
 from retriever.feedback import Asked, Feedback, QuestionLog
 from retriever.search import Searcher
 from retriever.types import Answer, Manifest
+from retriever.web.site import PLAIN, Site
 
 
 def create_app(
     open_searcher: Callable[[], Searcher],
     *,
-    title: str,
+    site: Site = PLAIN,
     k: int,
     max_body: int,
     queue: int = DEFAULT_QUEUE,
@@ -52,7 +53,8 @@ def create_app(
     `open_searcher` is called in the background when it starts, and again whenever `wanted` tells another snapshot's id.
     Questions are answered on `threads` threads; `queue` are taken at once, the others told to come again. It takes no
     request for as long as the index is being opened, but at most for `patience` seconds. Pages of the sites `origins`
-    may ask from where they are. `feedback` keeps what askers say of answers, and with `log_questions` what they ask.
+    may ask from where they are. `site` is what the owner made of the page. `feedback` keeps what askers say of answers,
+    and with `log_questions` what they ask.
     """
     service = Service(open_searcher, wanted)
     log = QuestionLog(feedback.note) if feedback and log_questions else None
@@ -89,7 +91,7 @@ def create_app(
     _add_ask(app, service, k, note)
     _add_health(app, service)
     add_corpus(app, service)
-    add_pages(app, service, title, k, note, feedback=feedback is not None)
+    add_pages(app, service, site, k, note, feedback=feedback is not None)
     add_feedback(app, service, feedback)
     _add_docs(app)
     return app

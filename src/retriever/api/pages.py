@@ -12,10 +12,13 @@ from fastapi.staticfiles import StaticFiles
 
 from retriever.api.feedback import Note
 from retriever.api.service import NotReadyError, Served, Service
+from retriever.api.site import FOREVER, add_site_files, language_of, page_headers
 from retriever.errors import InputError
 from retriever.types import CATEGORY, Answer, Facets, Filters, Related
-from retriever.web.language import ENGLISH
-from retriever.web.page import CSP, STATIC, Choice, render_page, render_results, say_error
+from retriever.web.assets import CSP, STATIC
+from retriever.web.language import Language
+from retriever.web.page import Choice, render_page, render_results, say_error
+from retriever.web.site import Site
 
 _RELATED = 4
 _NO_FACETS = Facets()
@@ -33,17 +36,18 @@ class _Outcome:
     status: int = 200
 
 
-def add_pages(app: FastAPI, service: Service, title: str, default_k: int, note: Note, *, feedback: bool) -> None:
+def add_pages(app: FastAPI, service: Service, site: Site, default_k: int, note: Note, *, feedback: bool) -> None:
     """Add the routes to `app`."""
 
     @app.head("/", include_in_schema=False)
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page(request: Request, q: str = "") -> Response:
         k, choice = _whole(request.query_params.get("k"), default_k), choice_of(request)
-        outcome = _outcome(service, q, k, choice, note)
+        language = language_of(request, site)
+        outcome = _outcome(service, q, k, choice, note, language)
         served = outcome.served
         html = render_page(
-            title=title,
+            title=site.named(language),
             query=q,
             answer=outcome.answer,
             error=outcome.error,
@@ -55,13 +59,16 @@ def add_pages(app: FastAPI, service: Service, title: str, default_k: int, note: 
             facets=outcome.facets,
             related=outcome.related,
             feedback=feedback,
+            language=language,
+            site=site,
         )
-        return HTMLResponse(html, outcome.status, headers={"Content-Security-Policy": CSP})
+        return HTMLResponse(html, outcome.status, headers=page_headers(site))
 
     @app.get("/results", response_class=HTMLResponse, include_in_schema=False)
     def results(request: Request, q: str = "") -> Response:
         k, choice = _whole(request.query_params.get("k"), default_k), choice_of(request)
-        outcome = _outcome(service, q, k, choice, note)
+        language = language_of(request, site)
+        outcome = _outcome(service, q, k, choice, note, language)
         html = render_results(
             outcome.answer,
             q,
@@ -70,9 +77,11 @@ def add_pages(app: FastAPI, service: Service, title: str, default_k: int, note: 
             facets=outcome.facets,
             related=outcome.related,
             feedback=feedback,
+            language=language,
         )
-        return HTMLResponse(html, outcome.status, headers={"Content-Security-Policy": CSP, "X-Robots-Tag": "noindex"})
+        return HTMLResponse(html, outcome.status, headers=page_headers(site) | {"X-Robots-Tag": "noindex"})
 
+    add_site_files(app, site)
     app.mount("/static", _Immutable(directory=STATIC), name="static")
 
 
@@ -87,7 +96,7 @@ def filters_of(choice: Choice) -> Filters:
     return Filters(tags=choice.tags, metadata={CATEGORY: choice.categories} if choice.categories else {})
 
 
-def _outcome(service: Service, query: str, k: int, choice: Choice, note: Note) -> _Outcome:
+def _outcome(service: Service, query: str, k: int, choice: Choice, note: Note, language: Language) -> _Outcome:
     try:
         with service.lease() as served:
             facets = served.searcher.facets()
@@ -96,13 +105,13 @@ def _outcome(service: Service, query: str, k: int, choice: Choice, note: Note) -
             try:
                 answer = served.searcher.ask(query, k, filters_of(choice), correct=not choice.exact)
             except InputError as error:
-                return _Outcome(served, facets=facets, error=say_error(error, query), status=422)
+                return _Outcome(served, facets=facets, error=say_error(error, query, language), status=422)
             note(answer, typed=True)
             return _Outcome(served, answer, _related(served, answer), facets)
     except NotReadyError:
         if not query.strip():
             return _Outcome()
-        return _Outcome(error=ENGLISH.t("error.starting"), status=503)
+        return _Outcome(error=language.t("error.starting"), status=503)
 
 
 def _related(served: Served, answer: Answer) -> tuple[Related, ...]:
@@ -125,6 +134,6 @@ class _Immutable(StaticFiles):
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """Return the file, to be kept for ever."""
         response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Cache-Control"] = FOREVER
         response.headers["Content-Security-Policy"] = CSP
         return response

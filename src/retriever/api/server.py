@@ -15,6 +15,7 @@ from retriever.errors import FeedbackError, RetrieverError
 from retriever.feedback import Feedback
 from retriever.settings import Settings
 from retriever.snapshot import read_manifest
+from retriever.web.site import Site, load_site
 from retriever.wiring import feedback_of, watched_index
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class _Listening(socket.socket):
 def run_server(settings: Settings) -> None:
     """Serve until told to stop. Raises NoSnapshot at once where there is no index."""
     read_manifest(settings.index)
+    site = _site_of(settings)
     listening = _listen(settings.host, settings.port)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     cores = os.cpu_count() or 1
@@ -67,7 +69,7 @@ def run_server(settings: Settings) -> None:
     threads = min(max(cores // count, 1), _MOST_THREADS)
 
     def serve(first: bool, patience: float = _PATIENCE_SECONDS) -> None:
-        _serve(settings, listening, threads, patience, announce=first)
+        _serve(settings, site, listening, threads, patience, announce=first)
 
     if count == 1:
         serve(first=True, patience=0)
@@ -75,12 +77,14 @@ def run_server(settings: Settings) -> None:
         Workers(serve, count, grace=_STOP_SECONDS).run()
 
 
-def _serve(settings: Settings, listening: socket.socket, threads: int, patience: float, *, announce: bool) -> None:
+def _serve(
+    settings: Settings, site: Site, listening: socket.socket, threads: int, patience: float, *, announce: bool
+) -> None:
     open_next, wanted = watched_index(settings)
     app = create_app(
         open_next,
         wanted=wanted,
-        title=settings.title,
+        site=site,
         k=settings.k,
         max_body=settings.max_body,
         queue=settings.queue,
@@ -102,6 +106,18 @@ def _serve(settings: Settings, listening: socket.socket, threads: int, patience:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     _Server(config, announce=announce).run([listening])
+
+
+def _site_of(settings: Settings) -> Site:
+    return load_site(
+        title=settings.title,
+        language=settings.language,
+        texts=settings.texts,
+        logo=settings.logo,
+        accent=settings.accent,
+        public_url=settings.public_url,
+        indexed=settings.robots == "index",
+    )
 
 
 def _usable(feedback: Feedback | None) -> Feedback | None:

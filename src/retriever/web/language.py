@@ -20,7 +20,8 @@ TEXTS = Path(__file__).parent / "texts"
 LANGUAGES = tuple(sorted(path.stem for path in TEXTS.glob("*.toml")))
 """The languages that there are, by code."""
 
-_PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{(\w+)\}")
+"""What is put into a text, by name."""
 
 # The plural form of a number, where it is not `one` for 1 and `other` for the rest; CLDR lists them for every language.
 _FORMS: dict[str, Callable[[int], str]] = {}
@@ -45,7 +46,7 @@ class Language:
         text = self.texts.get(key)
         if text is None:
             text = self.texts.get(f"{key}.{self._form(values['n'])}") or self.texts[f"{key}.other"]
-        return Markup(_PLACE.sub(lambda found: self._put(values[found[1]]), str(escape(text))))  # noqa: S704
+        return Markup(PLACE.sub(lambda found: self._put(values[found[1]]), str(escape(text))))  # noqa: S704
 
     def number(self, number: int) -> str:
         """Return a whole number with its digits grouped."""

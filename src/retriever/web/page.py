@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,36 +16,11 @@ from markupsafe import Markup
 from retriever.defaults import DEFAULT_MESSAGE, MAX_K, MAX_QUESTION
 from retriever.errors import InputError
 from retriever.types import Answer, Facets, Related, Source
+from retriever.web.assets import HERE, static_url
 from retriever.web.language import ENGLISH, Language
-
-HERE = Path(__file__).parent
-STATIC = HERE / "static"
-
-CSP = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        # The script never turns a string into HTML, so nothing on the page may.
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)
-"""The Content-Security-Policy to send with the page, the results and the static files."""
+from retriever.web.site import PLAIN, Site
 
 _MOST_MISSING = 6  # more are counted, not named
-
-_FINGERPRINTS = {path.name: sha256(path.read_bytes()).hexdigest()[:8] for path in sorted(STATIC.iterdir())}
-
-
-def static_url(name: str) -> str:
-    """Return the address of a static file, which changes with its content so that it can be cached for ever."""
-    return f"/static/{name}?v={_FINGERPRINTS[name]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +53,7 @@ def render_page(
     related: Sequence[Related] = (),
     feedback: bool = False,
     language: Language = ENGLISH,
+    site: Site = PLAIN,
 ) -> str:
     """Return the whole document for `/` and `/?q=...`.
 
@@ -97,11 +71,13 @@ def render_page(
         related: entries whose questions are near to that of the first hit, none of them a hit.
         feedback: whether askers can say what helped.
         language: the page's own words.
+        site: what the owner made of the page.
     """
     return (
         _environment(language)
         .get_template("page.html")
         .render(
+            site=site,
             title=title,
             query=query.strip(),
             k=k,
