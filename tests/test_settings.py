@@ -8,7 +8,7 @@ import typer
 
 from retriever.cli import app
 from retriever.errors import SettingsError
-from retriever.settings import Settings, load_settings, settings_fields, settings_table
+from retriever.settings import PREFIX, SECRET, Settings, load_settings, settings_fields, settings_table
 
 NAMES = [knob.name for knob in settings_fields()]
 
@@ -288,10 +288,15 @@ def test_every_option_is_a_setting_or_belongs_to_the_question(commands):
     assert strangers <= OF_THE_QUESTION | OF_THE_MEASURE | OF_THE_BUILD | OF_THE_LIST
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - SECRET))
 def test_every_setting_is_an_option_of_some_command(commands, name):
     options = {option for spec in commands.values() for param in spec.params for option in param.opts}
     assert f"--{name.replace('_', '-')}" in options
+
+
+@pytest.mark.parametrize("name", sorted(SECRET))
+def test_no_secret_is_an_option(commands, name):
+    assert not [command for command, spec in commands.items() for param in spec.params if param.name == name]
 
 
 def test_an_option_has_no_default_of_its_own_that_would_hide_the_environment(commands):
@@ -306,8 +311,31 @@ def test_an_option_has_no_default_of_its_own_that_would_hide_the_environment(com
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_is_a_row_of_the_table_with_its_option_variable_default_and_meaning(name):
-    (row,) = [line for line in settings_table().splitlines() if f"`--{name.replace('_', '-')}`" in line]
+    (row,) = [line for line in settings_table().splitlines() if f"`{PREFIX}{name.upper()}`" in line]
+    assert row.startswith("| none |" if name in SECRET else f"| `--{name.replace('_', '-')}` |")
     _, variable, default, meaning = (cell.strip() for cell in row.strip("|").split("|"))
     assert variable == f"`RETRIEVER_{name.upper()}`"
     assert default.strip("`")
     assert meaning
+
+
+# --- what is secret -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token", ["hunter2", "with a blank in the midst", "0123456789abcde\x07f"])
+def test_a_secret_that_is_none_is_refused_and_not_shown(token):
+    with pytest.raises(SettingsError, match="RETRIEVER_ADMIN_TOKEN is too short") as error:
+        load(environ={"RETRIEVER_ADMIN_TOKEN": token})
+    assert token not in str(error.value)
+
+
+def test_a_secret_that_is_no_text_is_refused_and_not_shown(toml):
+    with pytest.raises(SettingsError, match="admin_token is not a text") as error:
+        load(file=toml("admin_token = 1234567890123456"))
+    assert "1234567890123456" not in str(error.value)
+
+
+def test_a_secret_is_taken_without_the_line_end_of_its_file_and_never_shown():
+    settings = load(environ={"RETRIEVER_ADMIN_TOKEN": "0123456789abcdef\n"})
+    assert settings.admin_token == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(settings)

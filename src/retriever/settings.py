@@ -82,6 +82,9 @@ class Settings:
     )
     log_questions: bool = _knob(False, "keep the questions that are asked as well, for `questions` and for builds")
     feedback_days: int = _knob(DEFAULT_FEEDBACK_DAYS, "days that feedback and questions are kept")
+    admin_token: str = field(
+        default="", repr=False, metadata={"meaning": "who sends this may have `/admin/rebuild` build; empty is nobody"}
+    )
     work: Path = _knob(Path(".evaluate"), "folder where `evaluate` keeps its indexes, so that texts are encoded once")
     watch: bool = _knob(False, "let `serve` build again whenever the corpus changes")
     verify: bool = _knob(False, "let `info` check the digest of every file")
@@ -190,6 +193,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         value = [value]
     if kind is bool and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off"}:
         value = value.lower() in {"yes", "on"}
+    if name in SECRET:
+        return _secret(value, origin)
     try:
         converted = msgspec.convert(_plain(value), kind, strict=not isinstance(value, str), dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -197,12 +202,43 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     return _CHECKS[name](converted, origin) if name in _CHECKS and converted is not None else converted
 
 
+SECRET = frozenset({"admin_token"})
+"""Settings that are shown nowhere, and are no options: any user of a machine may read a command line."""
+_LEAST_SECRET = 16
+
+
+def _secret(value: Any, origin: str) -> str:
+    """Return a secret; whatever is wrong with it, the error does not show it."""
+    if not isinstance(value, str):
+        raise SettingsError(f"{origin} is not a text")
+    text = value.strip()
+    if 0 < len(text) < _LEAST_SECRET or not text.isprintable() or " " in text:
+        raise SettingsError(
+            f"{origin} is too short to be a secret, or holds what is no letter, digit or mark",
+            mend="Take 16 characters or more: python3 -c 'import secrets; print(secrets.token_urlsafe())'",
+        )
+    return text
+
+
 # What parts the values of a list in a variable.
 _LISTS = {"corpus": os.pathsep, "origins": ","}
 
 
 def _listed(name: str, text: str) -> str | list[str]:
+    if name == "origins" and not text.strip():  # none are named
+        return []
     return [part.strip() for part in text.split(_LISTS[name])] if name in _LISTS else text
+
+
+def variables_of(settings: Settings) -> dict[str, str]:
+    """Return the settings as the environment of another process says them, less what is secret."""
+    variables = {}
+    for knob in settings_fields():
+        value = getattr(settings, knob.name)
+        if value is not None and knob.name not in SECRET:
+            text = _LISTS[knob.name].join(map(str, value)) if isinstance(value, tuple) else str(value)
+            variables[PREFIX + knob.name.upper()] = text.lower() if isinstance(value, bool) else text
+    return variables
 
 
 _SITE = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
@@ -278,17 +314,21 @@ def settings_table() -> str:
     """Return the settings as a Markdown table, for the README."""
     rows = ["| option | variable | default | meaning |", "|---|---|---|---|"]
     rows += [
-        f"| `--{knob.name.replace('_', '-')}` | `{PREFIX}{knob.name.upper()}` | {_shown(knob.default)} "
+        f"| {_option_of(knob.name)} | `{PREFIX}{knob.name.upper()}` | {_shown(knob.default)} "
         f"| {knob.metadata['meaning']} |"
         for knob in settings_fields()
     ]
     return "\n".join(rows) + "\n"
 
 
+def _option_of(name: str) -> str:
+    return "none" if name in SECRET else f"`--{name.replace('_', '-')}`"
+
+
 def _shown(default: Any) -> str:
     if isinstance(default, tuple):
         default = " ".join(map(str, default)) or "none"
-    if default is None:
+    if default is None or default == "":
         return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

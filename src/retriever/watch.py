@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from retriever.errors import CorpusError, NoSnapshot, RetrieverError
 from retriever.readers import find_files
-from retriever.settings import PREFIX, Settings, settings_fields
+from retriever.rebuild import start_build
+from retriever.settings import Settings
 from retriever.snapshot import current_id
 
 _EVERY_SECONDS = 0.5
@@ -51,7 +51,7 @@ def _first_build(settings: Settings) -> None:
     try:
         current_id(settings.index)
     except NoSnapshot:
-        code = _started(settings).wait()
+        code = start_build(settings).wait()
         if code == _FAILED:
             raise RetrieverError("there is no index yet, and none could be built: see above") from None
 
@@ -89,7 +89,7 @@ def _state(paths: tuple[Path, ...]) -> _State:
 
 def _build(settings: Settings, server: int) -> int:
     """Run a build to its end, or to that of the server, and return its exit code."""
-    with _started(settings) as build:
+    with start_build(settings) as build:
         try:
             while build.poll() is None and os.getppid() == server:
                 time.sleep(_EVERY_SECONDS / 5)
@@ -98,20 +98,3 @@ def _build(settings: Settings, server: int) -> int:
     if build.returncode == _FAILED:
         sys.stderr.write("watch: the build failed, and what was served before still is\n")
     return build.returncode
-
-
-def _started(settings: Settings) -> subprocess.Popen[bytes]:
-    """Start `retriever build` with these very settings; all it says goes to stderr."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "retriever", "build"], env=os.environ | _variables(settings), stdout=2
-    )
-
-
-def _variables(settings: Settings) -> dict[str, str]:
-    """Return the settings as the environment says them."""
-    variables = {}
-    for knob in settings_fields():
-        value = getattr(settings, knob.name)
-        text = os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
-        variables[PREFIX + knob.name.upper()] = text.lower() if isinstance(value, bool) else text
-    return variables | {PREFIX + "JSON": "false"}

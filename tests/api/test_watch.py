@@ -6,8 +6,7 @@ import subprocess
 import httpx
 import pytest
 
-from retriever.settings import load_settings
-from retriever.watch import _variables
+from retriever.settings import load_settings, variables_of
 
 from .conftest import HOST, serving, wait_for
 
@@ -88,5 +87,17 @@ def test_the_watcher_ends_with_the_server_however_it_ends(watched):
 
 def test_a_build_is_given_the_very_settings_of_the_server(tmp_path):
     given = {"corpus": [tmp_path / "a", tmp_path / "b"], "keep": 7, "allow_download": True, "min_confidence": 0.4}
-    settings = load_settings(given | {"encoders": tmp_path}, environ={})
-    assert load_settings({}, environ=_variables(settings)) == settings
+    given |= {"encoders": tmp_path, "origins": ["https://a.example", "https://b.example"]}
+    settings = load_settings(given, environ={})
+    assert load_settings({}, environ=variables_of(settings)) == settings
+
+
+def test_a_server_without_choices_gives_a_build_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings({"encoders": tmp_path}, environ={})
+    assert load_settings({}, environ=variables_of(settings)) == settings
+
+
+def test_a_build_is_given_no_secret():
+    settings = load_settings({}, environ={"RETRIEVER_ADMIN_TOKEN": "0123456789abcdef"})
+    assert "0123456789abcdef" not in str(variables_of(settings))

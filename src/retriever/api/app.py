@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 import retriever
+from retriever.api.admin import Admin, add_admin
 from retriever.api.corpus import add_corpus
 from retriever.api.feedback import Note, add_feedback
 from retriever.api.guard import Guard
@@ -47,6 +48,7 @@ def create_app(
     wanted: Callable[[], str | None] = lambda: None,
     feedback: Feedback | None = None,
     log_questions: bool = False,
+    admin: Admin | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -54,7 +56,7 @@ def create_app(
     Questions are answered on `threads` threads; `queue` are taken at once, the others told to come again. It takes no
     request for as long as the index is being opened, but at most for `patience` seconds. Pages of the sites `origins`
     may ask from where they are. `site` is what the owner made of the page. `feedback` keeps what askers say of answers,
-    and with `log_questions` what they ask.
+    and with `log_questions` what they ask. `admin` is what its owner may do over HTTP.
     """
     service = Service(open_searcher, wanted)
     log = QuestionLog(feedback.note) if feedback and log_questions else None
@@ -93,6 +95,8 @@ def create_app(
     add_corpus(app, service)
     add_pages(app, service, site, k, note, feedback=feedback is not None)
     add_feedback(app, service, feedback)
+    if admin:
+        add_admin(app, admin)
     _add_docs(app)
     return app
 

@@ -98,13 +98,15 @@ def _refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 # The page's buttons are a form, so that they work without JavaScript; the route sees to it that it is our page's.
 _FORMS = frozenset({"/feedback"})
+# It takes no body, and a token that no other site has.
+_BARE = frozenset({"/admin/rebuild"})
 _FORM = "application/x-www-form-urlencoded"
 
 
 def _is_taken(path: str, headers: Headers) -> bool:
     """Tell whether a body is of a type that is taken there: no form of another site is to act for its reader."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return _is_json(kind) or (path in _FORMS and kind == _FORM)
+    return _is_json(kind) or (path in _FORMS and kind == _FORM) or (path in _BARE and not kind)
 
 
 def _is_json(kind: str) -> bool:

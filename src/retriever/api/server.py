@@ -9,10 +9,12 @@ import sys
 
 import uvicorn
 
+from retriever.api.admin import Admin
 from retriever.api.app import create_app
 from retriever.api.workers import Workers
 from retriever.errors import FeedbackError, RetrieverError
 from retriever.feedback import Feedback
+from retriever.rebuild import look, start_job
 from retriever.settings import Settings
 from retriever.snapshot import read_manifest
 from retriever.web.site import Site, load_site
@@ -93,6 +95,7 @@ def _serve(
         patience=patience,
         feedback=_usable(feedback_of(settings)),
         log_questions=settings.log_questions,
+        admin=_admin(settings),
     )
     config = uvicorn.Config(
         app,
@@ -117,6 +120,16 @@ def _site_of(settings: Settings) -> Site:
         accent=settings.accent,
         public_url=settings.public_url,
         indexed=settings.robots == "index",
+    )
+
+
+def _admin(settings: Settings) -> Admin | None:
+    if not settings.admin_token:
+        return None
+    return Admin(
+        settings.admin_token,
+        start=lambda force: start_job(settings, force=force),
+        look=lambda: look(settings.index),
     )
 
 
