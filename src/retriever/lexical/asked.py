@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class LexicalScores:
     exact: Scores
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A question's terms, looked up among those of `count` entries."""
 
@@ -40,7 +41,8 @@ class Asked:
         """Return what the question's words say of the entries `ordinals`."""
         fields = (self.question, self.words, self.pairs, self.exact)
         if self.count <= _FEW:
-            return LexicalScores(*(share.of_all(self.count)[ordinals] for share in fields))
+            question, words, pairs, exact = self._of_all
+            return LexicalScores(question[ordinals], words[ordinals], pairs[ordinals], exact[ordinals])
         at = ordinals.astype(np.int32)  # of the columns' own type, or each would be copied to search it
         return LexicalScores(*(share.at(at) for share in fields))
 
@@ -98,13 +100,22 @@ class Asked:
     def _shares(self) -> tuple[Share, ...]:
         return self.words, self.pairs, self.exact
 
+    @cached_property
+    def _of_all(self) -> tuple[Scores, Scores, Scores, Scores]:
+        """The shares of every entry: where there are few, less work than the shares of some."""
+        count = self.count
+        return self.question.of_all(count), self.words.of_all(count), self.pairs.of_all(count), self.exact.of_all(count)
+
     def _best_of_few(self, count: int, allowed: Mask | None) -> Rows:
         """Return the same by weighing every entry."""
-        total = self.words.of_all(self.count) + self.pairs.of_all(self.count) + self.exact.of_all(self.count)
+        _, words, pairs, exact = self._of_all
+        total = words + pairs + exact
         if allowed is not None:
             total[~allowed] = 0
-        best = np.argsort(-total, kind="stable")[:count]
-        return best[total[best] > 0]
+        worth = np.flatnonzero(total)
+        if len(worth) > count:
+            worth = worth[total[worth] >= np.partition(total, -count)[-count]]
+        return worth[np.argsort(-total[worth], kind="stable")[:count]]
 
 
 def _least(sums: Scores, count: int) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.lexical.terms import Keys, find, key_of, keys_of
+from retriever.lexical.terms import Keys, keys_of
 
 Scores = NDArray[np.float32]
 
@@ -61,6 +61,8 @@ class TermIndex:
         self._entries, self._values, self._most = (arrays[name] for name in ("entries", "values", "most"))
         self.count = count
         self.unknown = float(np.log(1 + (count + 0.5) / 0.5))
+        self._kept: dict[int, Column] = {}
+        self._idf: dict[int, float] = {}
 
     def column(self, term: str) -> Column:
         """Return the entries that hold a term, and its BM25 in each."""
@@ -68,31 +70,48 @@ class TermIndex:
 
     def held(self, term: str) -> int:
         """Return how many entries hold a term."""
-        found = find(self._keys, key_of(term))
-        if found is None:
-            return 0
-        return int(self._starts[found + 1]) - int(self._starts[found])
+        return len(self.column(term).entries)
 
     def columns(self, keys: Keys) -> list[Column]:
-        """Return the column of each of the terms whose keys these are; it is empty where no entry has the term."""
+        """Return the column of each of the terms whose distinct keys these are; it is empty where no entry has the term.
+
+        Those looked up last are kept.
+        """
+        columns = {key: self._kept.get(key) for key in keys.tolist()}
+        new = [key for key, column in columns.items() if column is None]
+        if new:
+            found = dict(zip(new, self._look_up(np.array(new, np.uint64)), strict=True))
+            if len(self._kept) >= _KEPT_COLUMNS:
+                self._kept.clear()
+            self._kept.update(found)
+            columns |= found
+        return [column for column in columns.values() if column is not None]
+
+    def _look_up(self, keys: Keys) -> list[Column]:
+        none = Column(self._entries[:0], self._values[:0], 0.0)
         if not len(self._keys):
-            return [Column(self._entries, self._values, 0.0)] * len(keys)
+            return [none] * len(keys)
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         spans = zip(self._starts[found].tolist(), self._starts[found + 1].tolist(), strict=True)
         known, most = (self._keys[found] == keys).tolist(), self._most[found].tolist()
         return [
-            Column(self._entries[start:stop], self._values[start:stop], top)
-            if held
-            else Column(self._entries[:0], self._values[:0], 0.0)
+            Column(self._entries[start:stop], self._values[start:stop], top) if held else none
             for held, (start, stop), top in zip(known, spans, most, strict=True)
         ]
 
     def idf(self, held: int) -> float:
         """Return the rarity of a term that `held` entries have; one that none has is rarest."""
-        return float(np.log(1 + (self.count - held + 0.5) / (held + 0.5))) if held else self.unknown
+        rarity = self._idf.get(held)
+        if rarity is None:
+            rarity = float(np.log(1 + (self.count - held + 0.5) / (held + 0.5))) if held else self.unknown
+            self._idf[held] = rarity
+        return rarity
 
     def share(self, keys: Keys, unknown: float) -> Share:
         """Return the columns of terms, by key. One that no entry has counts `unknown` of its rarity in the divisor."""
         columns = self.columns(keys)
         total = sum(self.idf(len(c.entries)) if len(c.entries) else unknown * self.unknown for c in columns)
         return Share(tuple(column for column in columns if len(column.entries)), total)
+
+
+_KEPT_COLUMNS = 2000  # under half a kilobyte each

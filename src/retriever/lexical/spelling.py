@@ -27,6 +27,7 @@ class Spelling:
         self._shelves, self._starts, self._text = (arrays[name] for name in ("shelves", "starts", "text"))
         self._firsts = sorted({chr(shelf >> _LENGTH_BITS) for shelf in self._shelves.tolist()})
         self._stem = analyzer.stem
+        self._kept: dict[str, str] = {}
 
     @classmethod
     def index(cls, counts: Mapping[str, int], known: Iterable[str], analyzer: Analyzer) -> dict[str, NDArray[Any]]:
@@ -57,6 +58,15 @@ class Spelling:
         return WORD.sub(put_right, query)
 
     def _word(self, word: str) -> str:
+        """Return a word put right. Those met last are kept."""
+        right = self._kept.get(word)
+        if right is None:
+            if len(self._kept) >= _KEPT_WORDS:
+                self._kept.clear()
+            right = self._kept[word] = self._put_right(word)
+        return right
+
+    def _put_right(self, word: str) -> str:
         lower = word.lower()
         plain = len(lower) >= self._SHORTEST and lower.isalpha() and word in (lower, lower.capitalize())
         if not plain or find(self._stems, key_of(self._stem(lower))) is not None:
@@ -96,6 +106,7 @@ class Spelling:
 
 
 _LENGTH_BITS = 32
+_KEPT_WORDS = 4000
 
 
 def _shelf(word: str) -> int:
