@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -61,6 +62,11 @@ class Card:
     def question_words(self) -> list[str]:
         """The stems of the entry's own question."""
         return self._stems(self.entry.question)
+
+    @cached_property
+    def words(self) -> int:
+        """How many words the entry's question and answer have."""
+        return len(re.findall(r"\w+", f"{self.entry.question}\n{self.text}"))
 
     def hit(
         self,

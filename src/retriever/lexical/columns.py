@@ -73,7 +73,7 @@ class TermIndex:
         return len(self.column(term).entries)
 
     def columns(self, keys: Keys) -> list[Column]:
-        """Return the column of each of the terms whose distinct keys these are; it is empty where no entry has the term.
+        """Return the column of each of the terms whose distinct keys these are, empty where no entry has the term.
 
         Those looked up last are kept.
         """
