@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _systems(folders: Sequence[Path], settings: Any) -> dict[str, dict[str, Any]]:
     encoder = load_encoder_of(settings)
-    with VectorCache(settings.work / "systems.sqlite", encoder.spec) as cache:
+    with VectorCache(settings.work / "systems.cache", encoder.spec) as cache:
         tests = [TestSet(folder, encoder, cache) for folder in folders]
         return {
             name: {test.folder.name: {"name": test.folder.name, **measure(test, system(test))} for test in tests}

@@ -29,9 +29,9 @@ import faiss
 import msgspec
 import numpy as np
 
-from retriever.cache import VectorCache
+from retriever.cache import VectorCache, keys_of
 from retriever.confidence import PRIOR
-from retriever.lexical import write_lexical
+from retriever.lexical import index_words
 from retriever.passages import entry_text, sentences
 from retriever.search import Searcher
 from retriever.settings import load_settings
@@ -115,13 +115,12 @@ def _drawn(at: int, questions: int, texts: int) -> tuple[int, int, int, int, int
 
 
 def _encoded(texts: Sequence[str], encoder: Encoder, cache: VectorCache) -> Any:
-    known = cache.get(texts)
-    new = [text for text in texts if text not in known]
+    known, vectors = cache.get(keys_of(texts))
+    new = [text for text, is_known in zip(texts, known, strict=True) if not is_known]
     for start in range(0, len(new), 256):
-        vectors = encoder.encode(new[start : start + 256], "passage")
-        cache.put(new[start : start + 256], vectors)
-        known.update(zip(new[start : start + 256], vectors, strict=True))
-    return np.stack([known[text] for text in texts])
+        part = new[start : start + 256]
+        cache.put(keys_of(part), encoder.encode(part, "passage"))
+    return cache.get(keys_of(texts))[1] if new else vectors
 
 
 def _passages(entry: Entry) -> list[Passage]:
@@ -160,7 +159,7 @@ def build_rung(count: int, material: Material, encoder: Encoder, index: Path) ->
             write_facets(material.entries(0, count), folder)
             prepared.write(folder)
             start = time.perf_counter()
-            write_lexical(material.entries(0, count), "en", encoder.words(), folder)
+            index_words(material.entries(0, count), "en", encoder.words()).write(folder)
             took["words"] = time.perf_counter() - start
             for name, path in encoder.files.items():
                 shutil.copyfile(path, folder / name)
@@ -373,7 +372,7 @@ def _step(what: str, count: int, folders: Sequence[Path], work: Path, results: A
     encoder = load_encoder_of(load_settings({}))
     index = work / str(count)
     taken = {} if what == "build" else {"memory": memory_of(index, encoder)}
-    material = Material(folders, encoder, work / "material.sqlite")
+    material = Material(folders, encoder, work / "material.cache")
     done = build_rung(count, material, encoder, index) if what == "build" else ask_rung(index, material, encoder)
     results.put(done | taken)
 

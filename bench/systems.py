@@ -14,7 +14,7 @@ import Stemmer
 from ir_measures import Success, nDCG
 from numpy.typing import NDArray
 
-from retriever.cache import VectorCache
+from retriever.cache import VectorCache, keys_of
 from retriever.types import Encoder, Role
 
 Scores = NDArray[np.float32]
@@ -32,13 +32,12 @@ class TestSet:
         return [json.loads(line) for line in (self.folder / name).read_text(encoding="utf-8").splitlines()]
 
     def encode(self, texts: Sequence[str], role: Role) -> Scores:
-        known = self.cache.get(texts)
-        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known, vectors = self.cache.get(keys_of(texts))
+        new = list(dict.fromkeys(text for text, is_known in zip(texts, known, strict=True) if not is_known))
         if new:
-            vectors = self.encoder.encode(new, role)
-            self.cache.put(new, vectors)
-            known.update(zip(new, vectors, strict=True))
-        return np.stack([known[text] for text in texts])
+            self.cache.put(keys_of(new), self.encoder.encode(new, role))
+            _, vectors = self.cache.get(keys_of(texts))
+        return vectors
 
 
 def bm25(test: TestSet) -> Scores:

@@ -1,7 +1,7 @@
 """A build encodes what is new, publishes what changed, and accounts for all it read."""
 
 import json
-import sqlite3
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -77,20 +77,89 @@ def test_another_encoder_builds_everything_again(run_build, index):
     assert read_manifest(index).encoder.weights == "f" * 64
 
 
-def test_a_vector_that_rotted_in_the_cache_is_encoded_again(run_build, index, corpus):
+def test_vectors_that_rotted_in_the_cache_are_encoded_again(run_build, index, corpus):
     run_build()
-    with sqlite3.connect(index / "cache.sqlite") as db:
-        db.execute("UPDATE vectors SET vector = zeroblob(2048) WHERE rowid = 1")
-    db.close()
-    add(corpus, ("Is this new?", "It is."))
-    assert run_build().encoded == 4
-
-
-def test_without_its_cache_a_build_is_the_same(run_build, index, corpus):
-    run_build()
-    (index / "cache.sqlite").write_bytes(b"rotten" * 1000)
+    with (index / "vectors.cache").open("r+b") as file:
+        file.seek(3000)
+        file.write(b"rotten")
     add(corpus, ("Is this new?", "It is."))
     assert run_build().encoded == TEXTS + 3
+
+
+@pytest.mark.parametrize("lost", ["vectors.cache", "passages.sqlite", "readings.sqlite"])
+def test_without_what_was_kept_a_build_is_the_same(run_build, index, corpus, lost):
+    run_build()
+    (index / lost).write_bytes(b"rotten" * 1000)
+    add(corpus, ("Is this new?", "It is."))
+    assert run_build().encoded == (TEXTS + 3 if lost == "vectors.cache" else 3)
+
+
+FILES = ["entries.jsonl", "entries.npy", "facets.json", "facets.npy", "lexical.bin", "passages.npy", "vectors.faiss"]
+
+
+def published(index) -> dict[str, bytes]:
+    """Return every file of the snapshot that is served, and what its manifest says of the corpus."""
+    manifest = read_manifest(index)
+    folder = index / "snapshots" / manifest.id
+    files = {name: (folder / name).read_bytes() for name in manifest.files}
+    return files | {"manifest": repr(replace(manifest, id="", created="")).encode()}
+
+
+def edits(corpus):
+    """Change the corpus step by step: entries come, move, change in part, lose their place, and go."""
+    shop = (corpus / "shop.jsonl").read_text().splitlines()
+    (corpus / "more.jsonl").write_text(json.dumps({"question": "Is it new?", "answer": "It is. It is so.\n\nTruly."}))
+    yield
+    (corpus / "shop.jsonl").write_text("\n".join(["", *shop]))
+    yield
+    (corpus / "more.jsonl").write_text(json.dumps({"question": "Is it new?", "answer": "It is. It was so.\n\nTruly."}))
+    yield
+    (corpus / "aaa.jsonl").write_text(json.dumps({"question": "Aaa?", "answer": "word " * 70, "tags": ["x"]}))
+    yield
+    (corpus / "more.jsonl").unlink()
+    (corpus / "shop.jsonl").write_text("\n".join(shop[1:]))
+    yield
+
+
+def test_what_is_built_upon_earlier_builds_is_what_is_built_from_nothing_byte_by_byte(run_build, corpus, index):
+    run_build()
+    for step, _ in enumerate(edits(corpus)):
+        assert run_build().published
+        fresh = index.parent / f"fresh-{step}"
+        build([corpus], fresh, HashingEncoder(), lang="en", keep=5, progress=lambda *_: None)
+        assert published(index) == published(fresh)
+        assert sorted(FILES) == sorted(published(index).keys() - {"manifest"})
+
+
+def test_only_entries_that_changed_are_cut_anew(run_build, corpus):
+    run_build()
+    (corpus / "shop.jsonl").write_text("\n\n" + (corpus / "shop.jsonl").read_text())
+    add(corpus, ("Is this new?", "It is."))
+    encoder = Cutting()
+    run_build(encoder=encoder)
+    assert all("new" in text or text == "It is." for text in encoder.cut)
+
+
+class Cutting(HashingEncoder):
+    """Remembers what it was asked to fit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cut: list[str] = []
+
+    def fit(self, text: str) -> int:
+        self.cut.append(text)
+        return super().fit(text)
+
+
+def test_an_encoder_with_another_window_cuts_all_entries_anew(run_build, corpus, index):
+    add(corpus, ("Is it long?", "word " * 70))
+    run_build()
+    report = run_build(encoder=HashingEncoder(window=16))
+    assert report.counts.split == 4
+    fresh = index.parent / "fresh"
+    build([corpus], fresh, HashingEncoder(window=16), lang="en", keep=5, progress=lambda *_: None)
+    assert published(index) == published(fresh)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"question": "No answer?"}'])

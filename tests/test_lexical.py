@@ -19,9 +19,9 @@ from retriever.lexical import (
     Spelling,
     TermIndex,
     bm25_columns,
+    index_words,
     is_code,
     keys_of,
-    write_lexical,
 )
 from retriever.types import Entry, Paragraph, Source
 
@@ -44,7 +44,7 @@ def lexical(tmp_path):
     """Write entries, the four of LINT unless others are given, and open what was written."""
 
     def write(*entries: Entry, lang: str = "en", known: tuple[str, ...] = ()) -> Lexical:
-        write_lexical(entries or LINT, lang, known, tmp_path)
+        index_words(entries or LINT, lang, known).write(tmp_path)
         return Lexical(tmp_path, lang, len(entries or LINT))
 
     return write
@@ -166,7 +166,7 @@ def shop(tmp_path_factory) -> Lexical:
     words = np.array(["the", "how", "ship", "pay", "card", "sea", "day", "tax", "E1", "E2", "a.b", "gift", "bag"])
     common = np.array([30, 20, 5, 5, 4, 3, 2, 2, 1, 1, 1, 1, 1]) / 76
     texts = [" ".join(random.choice(words, random.integers(1, 9), p=common)) for _ in range(600)]
-    write_lexical([entry(q, a) for q, a in zip(texts[::2], texts[1::2], strict=True)], "en", (), folder)
+    index_words([entry(q, a) for q, a in zip(texts[::2], texts[1::2], strict=True)], "en", ()).write(folder)
     return Lexical(folder, "en", 300)
 
 
@@ -250,7 +250,7 @@ def test_a_word_or_number_is_no_code(chunk):
 @pytest.fixture(scope="module")
 def lint(tmp_path_factory) -> Lexical:
     folder = tmp_path_factory.mktemp("lexical")
-    write_lexical(LINT, "en", (), folder)
+    index_words(LINT, "en", ()).write(folder)
     return Lexical(folder, "en", len(LINT))
 
 
@@ -368,6 +368,6 @@ def test_what_is_written_twice_is_the_same_bytes(tmp_path):
     written = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        write_lexical(LINT, "en", {"some", "words", "known"}, tmp_path / name)
+        index_words(LINT, "en", {"some", "words", "known"}).write(tmp_path / name)
         written.append((tmp_path / name / "lexical.bin").read_bytes())
     assert written[0] == written[1]

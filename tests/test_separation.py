@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hashing import HashingEncoder
@@ -30,7 +31,9 @@ def separation(entries: list[Entry]) -> Separation | None:
     encoder = HashingEncoder()
     passages = [(at, passage) for at, one in enumerate(entries) for passage in passages_of(one, encoder.fit)]
     vectors = encoder.encode([passage.text for _, passage in passages], "passage")
-    return separation_of(entries, passages, vectors, encoder.encode(off_topic_questions(), "query"))
+    owners, kinds = np.array([at for at, _ in passages]), np.array([passage.kind for _, passage in passages])
+    off_topic = encoder.encode(off_topic_questions(), "query")
+    return separation_of(entries, owners, kinds == "question", kinds == "answer", vectors, off_topic)
 
 
 def test_questions_that_are_nearest_to_their_own_answers_separate():
@@ -131,7 +134,7 @@ def test_a_build_that_can_tell_is_silent_and_keeps_the_figures(run, index, capsy
 
 def test_a_build_that_changes_nothing_warns_again_and_measures_nothing(run, monkeypatch):
     first = run(faq(40, turned=7))
-    monkeypatch.setattr("retriever.build.separation_of", None)  # calling it would fail
+    monkeypatch.setattr("retriever.build.encode.separation_of", None)  # calling it would fail
     again = run(faq(40, turned=7))
     assert not again.published
     assert again.warnings == first.warnings

@@ -43,6 +43,19 @@ def passages_of(entry: Entry, fit: Fit) -> list[Passage]:
     return passages
 
 
+def text_of(entry: Entry, kind: PassageKind, number: int) -> str:
+    """Return the text of `entry` that passages of a kind are cut from."""
+    match kind:
+        case "question":
+            return entry.question
+        case "alternate":
+            return entry.alternates[number - 1]
+        case "answer" | "sentence":
+            return entry.answer[number - 1].text
+        case "entry":
+            return entry_text(entry)
+
+
 def entry_text(entry: Entry) -> str:
     """Return question and answer as one text."""
     return "\n".join((entry.question, *(paragraph.text for paragraph in entry.answer)))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.confidence import auroc
-from retriever.types import Entry, Passage, Separation, Vectors
+from retriever.types import Entry, Mask, Rows, Separation, Vectors
 
 # Public FAQ sets have at least .60 near, or .95 own, and .88 far. Answers in a language that the encoder hardly knows
 # have .57 and .87 at most, shuffled or meaningless ones .51 near: docs/evaluation.md.
@@ -29,28 +29,30 @@ _Scores = NDArray[np.float32]
 
 
 def separation_of(
-    entries: Sequence[Entry], passages: Sequence[tuple[int, Passage]], vectors: Vectors, off_topic: Vectors
+    entries: Sequence[Entry], owners: Rows, questions: Mask, answers: Mask, vectors: Vectors, off_topic: Vectors
 ) -> Separation | None:
     """Return how well the nearest answer tells; None where there are too few questions to say.
 
     Args:
         entries: the corpus. Where they are many, a thousand, spread over it, are taken for all of it.
-        passages: theirs, an entry's together, each with the place of its entry.
-        vectors: of the passages, shape (len(passages), dimension).
+        owners: the place of the entry that each passage is of, ascending, shape (passages,).
+        questions: which passages are an entry's own question, shape (passages,).
+        answers: which are of its answer's paragraphs, shape (passages,).
+        vectors: of the passages, shape (passages, dimension).
         off_topic: of questions that have nothing to do with the corpus, shape (questions, dimension).
     """
-    taken = _spread([at for at, entry in enumerate(entries) if entry.kind == "faq"])
-    theirs = [(row, at, passage.kind) for row, (at, passage) in enumerate(passages) if at in taken]
-    first = {at: row for row, at, kind in reversed(theirs) if kind == "question"}
-    rows = [row for row, _, kind in theirs if kind == "answer"]
-    answered, begin = np.unique([at for _, at, kind in theirs if kind == "answer"], return_index=True)
+    taken = np.isin(owners, list(_spread([at for at, entry in enumerate(entries) if entry.kind == "faq"])))
+    rows = np.flatnonzero(answers & taken)
+    answered, begin = np.unique(owners[rows], return_index=True)
     if len(answered) < LEAST_QUESTIONS:
         return None
-    asked, answers = vectors[[first[at] for at in answered.tolist()]], vectors[rows]
+    own_questions = np.flatnonzero(questions)
+    first = own_questions[np.searchsorted(owners[own_questions], answered)]
+    asked, answers_of = vectors[first], vectors[rows]
     twins = _twins([entries[at] for at in answered.tolist()])
-    own, others, above = _told(_nearness(asked, answers, begin), twins)
+    own, others, above = _told(_nearness(asked, answers_of, begin), twins)
     present = np.maximum(own, others).tolist()
-    far = _nearness(off_topic, answers, begin).max(axis=1).tolist()
+    far = _nearness(off_topic, answers_of, begin).max(axis=1).tolist()
     return Separation(
         questions=len(own),
         own=round(float(above.mean()), 4),

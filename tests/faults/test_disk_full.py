@@ -108,7 +108,7 @@ def _main(folder: Path) -> None:
             index = folder / f"index-{limit}-{cold}"
             shutil.copytree(folder / "base", index)
             if not cold:  # the texts are known, so that it is the snapshot that meets the limit, not the cache
-                shutil.copy(folder / "whole" / "cache.sqlite", index)
+                shutil.copy(folder / "whole" / "vectors.cache", index)
             said = _build_within(limit, folder / "new.jsonl", index)
             left = [path.name for path in index.glob(".building*")]
             found = {"cold": cold, "limit": limit, "said": said, "served": _look(index, old), "left": left}

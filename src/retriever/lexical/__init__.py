@@ -7,7 +7,7 @@ question, so that shares of two questions compare.
 
 from retriever.lexical.asked import Asked, LexicalScores
 from retriever.lexical.columns import Column, Share, TermIndex
-from retriever.lexical.index import Lexical, write_lexical
+from retriever.lexical.index import Lexical, Words, index_words
 from retriever.lexical.postings import Occurrences, bm25_columns
 from retriever.lexical.spelling import Spelling
 from retriever.lexical.terms import Analyzer, is_code, keys_of
@@ -22,8 +22,9 @@ __all__ = [
     "Share",
     "Spelling",
     "TermIndex",
+    "Words",
     "bm25_columns",
+    "index_words",
     "is_code",
     "keys_of",
-    "write_lexical",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,23 @@ _FIELDS = ("question", "words", "pairs")
 FILE = "lexical.bin"
 
 
-def write_lexical(entries: Iterable[Entry], lang: str, known: Iterable[str], folder: Path) -> None:
-    """Write the lexical index of `entries`, whose ordinals are its rows. `known` are words that are no misspellings."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The lexical index of entries, ready to be written."""
+
+    arrays: Mapping[str, NDArray[Any]]
+
+    def write(self, folder: Path) -> None:
+        """Write the file that Lexical opens."""
+        write_arrays(self.arrays, folder / FILE)
+
+
+def index_words(entries: Iterable[Entry], lang: str, known: Iterable[str]) -> Words:
+    """Index the words of `entries`, whose ordinals are their rows. `known` are words that are no misspellings."""
     analyzer = Analyzer(lang)
     documents = Documents(entries, analyzer)
     parts = _fields(documents) | {"spelling": Spelling.index(documents.counts, known, analyzer)}
-    write_arrays({f"{name}.{key}": part[key] for name, part in parts.items() for key in part}, folder / FILE)
+    return Words({f"{name}.{key}": part[key] for name, part in parts.items() for key in part})
 
 
 def _fields(documents: Documents) -> dict[str, dict[str, NDArray[Any]]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from retriever.arrays import open_array
 from retriever.errors import SnapshotDamaged
 from retriever.lexical import Lexical
-from retriever.passages import entry_text
+from retriever.passages import text_of
 from retriever.ranking import pin_key
 from retriever.snapshot.files import HeldFile, hold
 from retriever.snapshot.layout import BUILD_AGAIN, KINDS, Spans
@@ -61,15 +61,7 @@ class Snapshot:
     def passage(self, row: int, entry: Entry) -> Passage:
         """Return the passage at `row`, which belongs to `entry`."""
         _, kind, number, start, end = self._passages[row].tolist()
-        match KINDS[kind]:
-            case "question":
-                text = entry.question
-            case "alternate":
-                text = entry.alternates[number - 1]
-            case "answer" | "sentence":
-                text = entry.answer[number - 1].text
-            case "entry":
-                text = entry_text(entry)
+        text = text_of(entry, KINDS[kind], number)
         return Passage(KINDS[kind], text[start:end], number, start, end)
 
     def allowed(self, filters: Filters) -> Mask:

@@ -1,0 +1,204 @@
+"""The use case: read, cut, encode what is new while the words are indexed, publish."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retriever.build.cut import Cut, cut
+from retriever.build.encode import Progress, calibrate, encode, off_topic
+from retriever.build.reading import Read, kept_in, read
+from retriever.build.report import BuildReport, Review, counts_of, warnings_of
+from retriever.cache import VectorCache
+from retriever.errors import RetrieverError, SnapshotError
+from retriever.lexical import Words, index_words
+from retriever.snapshot import (
+    Snapshot,
+    build_lock,
+    current_id,
+    publish,
+    read_gate,
+    tidy,
+    verified_manifest,
+    write_facets,
+    write_gate,
+)
+from retriever.types import Calibration, Encoder, Gate, Golden, Manifest, Mask, Vectors
+
+if TYPE_CHECKING:
+    from retriever.vectors import Prepared
+
+
+def build(
+    paths: Sequence[Path],
+    index: Path,
+    encoder: Encoder,
+    *,
+    lang: str,
+    keep: int,
+    progress: Progress,
+    review: Callable[[Snapshot, Golden], Review] | None = None,
+) -> BuildReport:
+    """Read the corpus at `paths` and publish it in `index`, unless nothing changed.
+
+    `review` is shown what is about to be published, open, with the corpus's labelled questions, where it has any: if
+    its gate refuses, nothing is published. Raises CorpusError if nothing can be indexed or a labelled question cannot
+    be read, BuildBusy, PublishFailed, EncoderError. Whatever happens, what was served before still is.
+    """
+    began = time.perf_counter()
+    with build_lock(index):
+        progress("read", 0, 1)
+        corpus, served = _read(paths, index, lang, labelled=review is not None)
+        progress("read", 1, 1)
+        gate = _gate(index, served)
+        if served and _same(corpus, encoder, served, gate):
+            tidy(index, keep)
+            return _unchanged(corpus, served, gate, began)
+        made = _make(corpus, index, encoder, progress)
+        progress("publish", 0, 1)
+        manifest, reviewed = _publish(made, index, encoder, keep, review if corpus.golden.digest else None)
+        progress("publish", 1, 1)
+        return BuildReport(
+            snapshot=manifest.id if manifest else current_id(index),
+            published=manifest is not None,
+            counts=counts_of(corpus.corpus, len(made.cut), made.cut.split),
+            encoded=made.encoded,
+            reused=len(made.cut) - made.encoded,
+            took_s=time.perf_counter() - began,
+            ledger=corpus.corpus.ledger,
+            gate=reviewed.gate if reviewed else None,
+            warnings=warnings_of(made.calibration) + (reviewed.warnings if reviewed else ()),
+        )
+
+
+# --- what there is ------------------------------------------------------------------------------------------------
+
+
+def _read(paths: Sequence[Path], index: Path, lang: str, *, labelled: bool) -> tuple[Read, Manifest | None]:
+    """Return the corpus, and what is served now, whose digests are checked meanwhile."""
+    with ThreadPoolExecutor(1) as aside:
+        served = aside.submit(_served, index)
+        return read(paths, index, lang, labelled=labelled), served.result()
+
+
+def _served(index: Path) -> Manifest | None:
+    """Return the manifest of what is served now; None where there is nothing that can be served."""
+    try:
+        return verified_manifest(index)
+    except SnapshotError:
+        return None
+
+
+def _gate(index: Path, served: Manifest | None) -> Gate | None:
+    """Return the gate of what is served; None where there was none, or another version of retriever wrote it."""
+    try:
+        return read_gate(index, served.id) if served else None
+    except SnapshotError:
+        return None
+
+
+def _same(corpus: Read, encoder: Encoder, served: Manifest, gate: Gate | None) -> bool:
+    """Tell whether a snapshot of `corpus` would be the one that is served."""
+    same_golden = corpus.golden.digest == (gate.golden if gate else "")
+    return served.corpus == corpus.digest and served.encoder == encoder.spec and same_golden
+
+
+def _unchanged(corpus: Read, served: Manifest, gate: Gate | None, began: float) -> BuildReport:
+    counts = counts_of(corpus.corpus, served.counts.passages, served.counts.split)
+    warnings, took = warnings_of(served.calibration), time.perf_counter() - began
+    return BuildReport(served.id, False, counts, 0, counts.passages, took, corpus.corpus.ledger, gate, warnings)
+
+
+# --- what is made -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """All that a snapshot is written from."""
+
+    read: Read
+    cut: Cut
+    words: Words
+    vectors: Prepared
+    calibration: Calibration
+    encoded: int
+
+
+def _make(corpus: Read, index: Path, encoder: Encoder, progress: Progress) -> _Made:
+    with kept_in(index / "passages.sqlite") as kept:
+        rows = cut(corpus.entries, encoder, kept)
+    with ThreadPoolExecutor(1) as aside, VectorCache(index / "vectors.cache", encoder.spec) as cache:
+        words = aside.submit(index_words, corpus.entries, corpus.lang, encoder.words())
+        vectors, encoded = encode(rows, encoder, cache, progress)
+        calibration = calibrate(rows, vectors, off_topic(encoder, cache))
+        # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
+        return _Made(corpus, rows, words.result(), _prepared(vectors, ~rows.of_kind("sentence")), calibration, encoded)
+
+
+def _prepared(vectors: Vectors, searched: Mask) -> Prepared:
+    from retriever.vectors import prepare_vectors
+
+    return prepare_vectors(vectors, searched)
+
+
+def _write(made: _Made, encoder: Encoder, folder: Path) -> None:
+    (folder / "entries.jsonl").write_bytes(made.read.raw)
+    np.save(folder / "entries.npy", made.read.lines)
+    np.save(folder / "passages.npy", made.cut.table)
+    write_facets(made.read.entries, folder)
+    made.vectors.write(folder)
+    made.words.write(folder)
+    for name, path in encoder.files.items():
+        _link(path, folder / name)
+
+
+def _link(path: Path, to: Path) -> None:
+    """Put a file there without taking disk for it twice, where the disk can."""
+    try:
+        to.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, to)
+
+
+class _GateRefused(RetrieverError):
+    """The labelled questions speak against publishing."""
+
+
+def _publish(
+    made: _Made, index: Path, encoder: Encoder, keep: int, review: Callable[[Snapshot, Golden], Review] | None
+) -> tuple[Manifest | None, Review | None]:
+    """Publish what was made, and return its manifest, None where the gate refuses it, and what `review` said."""
+    reviewed: Review | None = None
+
+    def look(staged: Snapshot) -> Calibration:
+        nonlocal reviewed
+        assert review
+        reviewed = review(staged, made.read.golden)
+        if reviewed.gate.refuses:
+            raise _GateRefused("a labelled question is answered worse")
+        write_gate(staged.folder, reviewed.gate)
+        return reviewed.calibration
+
+    try:
+        manifest = publish(
+            index,
+            lambda folder: _write(made, encoder, folder),
+            corpus=made.read.digest,
+            encoder=encoder.spec,
+            counts=counts_of(made.read.corpus, len(made.cut), made.cut.split),
+            calibration=made.calibration,
+            lang=made.read.lang,
+            keep=keep,
+            nearest=made.vectors.nearest,
+            review=look if review else None,
+        )
+    except _GateRefused:
+        return None, reviewed
+    return manifest, reviewed
