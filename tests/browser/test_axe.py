@@ -1,0 +1,65 @@
+"""axe-core finds nothing on the page and the search box, in every state, light and dark, narrow and wide."""
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.axe import Axe
+from browser.test_page import ASKED, FOREIGN, LACKING, MISSPELT, TOO_LONG, address_of, box
+
+pytestmark = pytest.mark.browser
+
+LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1280)]
+
+
+def findings(page):
+    """What axe finds in each look of a page as it is."""
+    axe, found = Axe(page), []
+    for scheme, width in LOOKS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 800})
+        found += [f"{scheme}, {width} wide: {finding}" for finding in axe.findings()]
+    return found
+
+
+def test_axe_would_find_a_fault(open_page):
+    page = open_page()
+    page.locator("form input[name=q]").evaluate("box => box.labels[0].remove()")
+    assert any("label" in finding for finding in findings(page))
+
+
+PAGES = {
+    "start": "/",
+    "answered": address_of(ASKED),
+    "lacking a word": address_of(LACKING),
+    "misspelt": address_of(MISSPELT),
+    "nearest": address_of(FOREIGN),
+    "nothing": address_of(ASKED) + "&tag=unheard",
+    "filtered": address_of(ASKED) + "&tag=retriever",
+}
+
+
+@pytest.mark.parametrize("address", PAGES.values(), ids=PAGES)
+def test_axe_finds_nothing_on_a_page(open_page, address):
+    assert findings(open_page(address)) == []
+
+
+def test_axe_finds_nothing_where_all_hits_are_open(open_page):
+    page = open_page(address_of(ASKED))
+    page.locator("details").evaluate_all("rows => rows.forEach((row) => { row.open = true; })")
+    assert findings(page) == []
+
+
+def test_axe_finds_nothing_on_an_error(open_page, faults):
+    page = open_page(address_of(TOO_LONG))
+    expect(page.locator(".notice")).to_be_visible()
+    assert findings(page) == []
+    faults[:] = [fault for fault in faults if "status of 422" not in fault]
+
+
+def test_axe_finds_nothing_where_the_server_is_out_of_reach(open_page, faults):
+    page = open_page()
+    page.context.set_offline(True)
+    box(page).fill(ASKED)
+    expect(page.locator(".notice")).to_be_visible()
+    assert findings(page) == []
+    faults[:] = [fault for fault in faults if "ERR_INTERNET_DISCONNECTED" not in fault]
