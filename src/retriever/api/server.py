@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import sys
 
@@ -11,6 +12,7 @@ import uvicorn
 
 from retriever.api.admin import Admin
 from retriever.api.app import create_app
+from retriever.api.connection import Connection
 from retriever.api.workers import Workers
 from retriever.errors import FeedbackError, RetrieverError
 from retriever.feedback import Feedback
@@ -35,6 +37,7 @@ _MOST_WORKERS = 4
 # Python runs one thread at a time; a second one works while the first is inside the encoder or FAISS. With more, the
 # event loop waits for its turn.
 _MOST_THREADS = 2
+_MOST_FILES = 65_536
 
 
 class _Server(uvicorn.Server):
@@ -65,6 +68,8 @@ def run_server(settings: Settings) -> None:
     site = _site_of(settings)
     listening = _listen(settings.host, settings.port)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of each way that it tries to load itself
+    _allow_files()
     cores = os.cpu_count() or 1
     count = settings.workers or min(cores, _MOST_WORKERS)
     # One question takes one thread, and no more are answered at once than there are cores.
@@ -101,6 +106,7 @@ def _serve(
         app,
         host=settings.host,
         port=settings.port,
+        http=Connection,
         # How many connections a worker takes before the others have a chance: one, so that each gets its share.
         backlog=1,
         log_level="warning",
@@ -142,6 +148,14 @@ def _usable(feedback: Feedback | None) -> Feedback | None:
         _LOG.error("no feedback is kept: %s", error)
         return None
     return feedback
+
+
+def _allow_files() -> None:
+    """Have as many connections open as the system lets us: the usual 1,024 are soon taken by idle ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:
