@@ -97,8 +97,8 @@ def main() -> None:
     report |= {"replies": dict(Counter({status: len(took) for status, took in run.took.items()}))}
     report |= {"p99_ms": {status: _p99(took) for status, took in run.took.items()}, "health_p99_ms": _p99(run.health)}
     report |= {"503_without_retry_after": run.without_retry}
-    # The first sixth warms what is kept: questions, cards, buffers.
-    if len(late := seen[len(seen) // 6 :]) > 2:
+    # The first third fills what is kept: vectors of questions, entries, buffers.
+    if len(late := seen[len(seen) // 3 :]) > 2:
         questions, kilobytes, files = np.array(late).T
         report["kB_a_thousand"] = round(float(np.polyfit(questions / 1000, kilobytes, 1)[0]), 1)
         report["files"] = [int(files[0]), int(files[-1])]

@@ -191,7 +191,7 @@ def full(small_index):
         encoder.may_encode.set()
 
 
-@pytest.mark.parametrize("path", ["/ask?q=blue", "/?q=blue", "/results?q=blue"])
+@pytest.mark.parametrize("path", ["/ask?q=blue", "/?q=blue", "/results?q=blue", "/suggest?q=blue"])
 def test_a_question_too_many_is_told_to_come_again(full, path):
     reply = full[0].get(path)
     assert reply.status_code == 503
@@ -199,7 +199,7 @@ def test_a_question_too_many_is_told_to_come_again(full, path):
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/info", "/docs"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/info", "/docs", "/openapi.json", "/static/page.js"])
 def test_health_is_told_however_much_is_asked(full, path):
     assert full[0].get(path).status_code == 200
 

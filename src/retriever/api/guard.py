@@ -40,25 +40,29 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        headers = Headers(scope=scope)
-        refusal = None
-        if scope["method"] == "POST" and not _is_taken(scope["path"], headers):
-            refusal = _refuse(415, "is not sent as JSON; say Content-Type: application/json")
-        else:
-            try:
-                body = await asyncio.wait_for(self._read(headers, receive), _BODY_SECONDS)
-            except TooLargeError:
-                refusal = _refuse(413, f"has more than {self._max_body:,} bytes", _CLOSE)
-            except TimeoutError:
-                refusal = _refuse(408, f"did not arrive within {_BODY_SECONDS:g} seconds", _CLOSE)
-        if refusal is not None:
-            await refusal(scope, receive, send_safe)
+        body = await self._taken(scope, receive)
+        if isinstance(body, Response):
+            await body(scope, receive, send_safe)
         elif body is not None:
             await self._admit(scope, _replay(body, receive), send_safe)
 
+    async def _taken(self, scope: Scope, receive: Receive) -> bytes | Response | None:
+        """Return the body, or why it is not taken; None if the client hung up before it was sent."""
+        headers = Headers(scope=scope)
+        if self._asking >= self._queue and _piles_up(scope["path"]):
+            return _full
+        if scope["method"] == "POST" and not _is_taken(scope["path"], headers):
+            return _refuse(415, "is not sent as JSON; say Content-Type: application/json")
+        try:
+            return await asyncio.wait_for(self._read(headers, receive), _BODY_SECONDS)
+        except TooLargeError:
+            return _refuse(413, f"has more than {self._max_body:,} bytes", _CLOSE)
+        except TimeoutError:
+            return _refuse(408, f"did not arrive within {_BODY_SECONDS:g} seconds", _CLOSE)
+
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on, unless as many as can be answered in time are under way."""
-        if scope["path"] not in _ASKING:
+        """Hand the request on, unless as many as can be answered in time came in while its body was read."""
+        if not _piles_up(scope["path"]):
             await self._app(scope, receive, send)
         elif self._asking >= self._queue:
             await _full(scope, receive, send)
@@ -86,8 +90,16 @@ class Guard:
                 return b"".join(parts)
 
 
-# What encodes and searches, and so can pile up. Health is always told.
-_ASKING = frozenset({"/ask", "/", "/results"})
+# Whether the server is up, what it serves and its files are always told; and its owner must be let in.
+_ALWAYS = frozenset({"/healthz", "/readyz", "/info", "/docs", "/openapi.json"})
+_ALWAYS_BELOW = ("/static/", "/docs/", "/admin/")
+
+
+def _piles_up(path: str) -> bool:
+    """Tell whether a request is one of those that search or read entries, and so wait for each other."""
+    return path not in _ALWAYS and not path.startswith(_ALWAYS_BELOW)
+
+
 _full = problem(503, "More is being asked than can be answered. Try again in a moment.", headers={"Retry-After": "1"})
 _CLOSE = {"Connection": "close"}
 
