@@ -7,9 +7,24 @@ from html.parser import HTMLParser
 
 import pytest
 
-from retriever.types import Answer, AnswerText, FoundPassage, Highlight, Hit, Source, Timings
+from retriever.ranking import WEIGHTS
+from retriever.types import (
+    Answer,
+    AnswerText,
+    Explanation,
+    Facet,
+    Facets,
+    FoundPassage,
+    Highlight,
+    Hit,
+    Related,
+    Source,
+    Timings,
+)
 from retriever.web.assets import CSP, STATIC, static_url
+from retriever.web.language import ENGLISH
 from retriever.web.page import render_page, render_results
+from retriever.web.panels import Choice, parts, points
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -250,7 +265,7 @@ def test_confidence_is_told_in_words(level, words):
 def test_confidence_is_a_bar_and_a_number_and_never_certainty(confidence, percent):
     html = results(HIT, confidence=confidence)
     assert Parsed(html).all("rect")[1]["width"] == str(percent)
-    assert f"confidence {percent}%" in Parsed(html).text
+    assert f"Confidence {percent}%." in Parsed(html).text
 
 
 def test_the_heading_is_described_by_the_confidence():
@@ -289,12 +304,18 @@ def test_nothing_is_said_to_be_missing_where_nothing_is():
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_corrected_question_is_told_and_announced(answered):
     html = results(HIT, answered=answered, corrected="send it black")
-    assert "Searched for send it black" in Parsed(html).text
-    assert announced(html).endswith(". Searched for send it black")
+    assert "Showing results for send it black." in Parsed(html).text
+    assert announced(html).endswith(". Showing results for send it black.")
+
+
+def test_a_corrected_question_can_be_asked_as_it_was_typed():
+    html = results(HIT, corrected="send it black")
+    assert "Search instead for send it back" in Parsed(html).text
+    assert [one["href"] for one in Parsed(html).all("a")] == ["/?q=send%20it%20back&exact=1"]
 
 
 def test_a_question_searched_as_it_was_asked_is_not_repeated():
-    assert "Searched for" not in results(HIT)
+    assert "Showing results for" not in results(HIT)
 
 
 # --- the states ----------------------------------------------------------------------------------------------------
@@ -345,6 +366,123 @@ def test_without_a_question_the_start_offers_examples():
 
 def test_the_page_holds_the_same_results_as_the_fragment():
     assert render_results(ANSWER, "send it back", None) in page()
+
+
+# --- filters -------------------------------------------------------------------------------------------------------
+
+FACETS = Facets(
+    (Facet("billing", 9), Facet("returns", 4), Facet("post", 2)),
+    (Facet("money", 7), Facet("label", 5), Facet("sea", 1)),
+)
+
+
+def filters(html: str) -> list[tuple[str | None, str | None, bool]]:
+    boxes = [one for one in Parsed(html).all("input") if one.get("type") == "checkbox"]
+    return [(one["name"], one["value"], "checked" in one) for one in boxes]
+
+
+def test_categories_and_tags_can_be_filtered_on_each_once():
+    offered = [("category", one.value, False) for one in FACETS.categories]
+    offered += [("tag", one.value, False) for one in FACETS.tags]
+    assert sorted(filters(page(facets=FACETS))) == sorted(offered)
+
+
+def test_most_chips_stand_in_the_open():
+    panel, row = page(facets=FACETS).partition('class="panel"')[2].split("</details>", 1)
+    assert [value for _, value, _ in filters(row)] == ["billing", "returns", "money"]
+    assert [value for _, value, _ in filters(panel)] == ["post", "label", "sea"]
+
+
+def test_a_filter_says_how_many_entries_it_leaves():
+    assert re.search(r">billing</span><span class=\"entries\">9<", page(facets=FACETS))
+
+
+def test_what_was_chosen_is_checked_and_stands_in_the_open():
+    html = page(facets=FACETS, choice=Choice(tags=("sea",), categories=("post",)))
+    assert {value for _, value, checked in filters(html) if checked} == {"sea", "post"}
+    row = html.partition("</details>")[2]
+    assert {value for _, value, checked in filters(row) if checked} == {"sea", "post"}
+
+
+def test_a_filter_of_an_address_that_no_entry_carries_can_be_removed():
+    assert ("tag", "gone", True) in filters(page(facets=FACETS, choice=Choice(tags=("gone",))))
+
+
+@pytest.mark.parametrize("facets", [Facets(), Facets((Facet("all", 3),), (Facet("same", 3),))])
+def test_where_nothing_can_be_told_apart_there_are_no_filters(facets):
+    html = page(facets=facets)
+    assert filters(html) == []
+    assert 'class="filters"' not in html
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_in_a_filter_adds_no_element(payload):
+    def with_(text):
+        facets = Facets((Facet("a", 1), Facet(text, 1)), (Facet("b", 1), Facet(f"{text}s", 1)))
+        return page(facets=facets, choice=Choice(tags=(f"{text}!",)))
+
+    assert shape(with_(payload)) == shape(with_("harmless"))
+
+
+def test_nothing_found_with_filters_offers_to_search_without():
+    html = results(answered=False)
+    filtered = render_results(replace(ANSWER, hits=(), answered=False), "send", None, choice=Choice(tags=("sea",)))
+    assert Parsed(html).all("a") == []
+    assert [one["href"] for one in Parsed(filtered).all("a")] == ["/?q=send"]
+
+
+# --- related questions, what helped, and why -----------------------------------------------------------------------
+
+RELATED = (Related("b", "Who pays & why?", "en"),)
+
+
+def test_related_questions_are_links_that_ask_them():
+    html = render_results(ANSWER, "send it back", None, related=RELATED)
+    assert [one["href"] for one in Parsed(html).all("a")] == ["/?q=Who%20pays%20%26%20why%3F"]
+
+
+def test_with_filters_no_related_question_is_shown_that_they_may_exclude():
+    html = render_results(ANSWER, "send it back", None, related=RELATED, choice=Choice(categories=("post",)))
+    assert "Who pays" not in html
+
+
+@pytest.mark.parametrize(("feedback", "forms"), [(True, 1), (False, 0)])
+def test_askers_are_asked_what_helped_only_where_that_is_kept(feedback, forms):
+    html = render_results(replace(ANSWER, hits=(HIT, HIT)), "send it back", None, feedback=feedback)
+    assert len(Parsed(html).all("form")) == forms
+
+
+def test_what_helped_is_sent_with_all_that_the_server_takes():
+    html = Parsed(render_results(ANSWER, "send it back", None, feedback=True))
+    fields = {one["name"]: one["value"] for one in html.all("input")}
+    assert fields == {"question": "send it back", "entry_id": "returns-1", "snapshot": ANSWER.snapshot}
+    assert [(one["name"], one["value"]) for one in html.all("button")] == [("helpful", "true"), ("helpful", "false")]
+    assert (html.all("form")[0]["action"], html.all("form")[0]["method"]) == ("/feedback", "post")
+
+
+EXPLAINED = Explanation(1.0, {"question": 0.334, "entry": 0.333, "best": 0.333, "words": 0.0})
+
+
+def test_why_an_entry_was_found_is_said_in_words_and_points_that_add_up():
+    text = Parsed(results(replace(HIT, explain=EXPLAINED))).text
+    assert re.search(r"Meaning of its question\s*34\s", text)
+    assert re.search(r"Meaning of question and answer together\s*33\s", text)
+    assert re.search(r"Points in all\s*100\s", text)
+
+
+def test_what_added_nothing_is_not_listed():
+    assert "Your words anywhere" not in results(replace(HIT, explain=EXPLAINED))
+
+
+@pytest.mark.parametrize("spread", [(0.005, 0.005, 0.005), (0.1249, -0.004, 0.3), (0.004,) * 7, (3.0, 0.335, 0.3333)])
+def test_points_add_up_to_their_total_however_they_are_rounded(spread):
+    parts_ = {f"part {number}": part for number, part in enumerate(spread)}
+    explanation = Explanation(round(sum(spread), 6), parts_)
+    assert sum(part for _, part in parts(explanation)) == points(explanation)
+
+
+def test_every_part_of_a_score_has_words():
+    assert {key.rpartition(".")[2] for key in ENGLISH.texts if key.startswith("why.part.")} == {*WEIGHTS, "pinned"}
 
 
 # --- the document --------------------------------------------------------------------------------------------------
@@ -410,6 +548,7 @@ def test_the_policy_allows_nothing_unsafe():
     assert not re.search(r"unsafe|\*|https?:|data:", CSP)
 
 
-def test_the_script_turns_no_string_into_html():
-    script = (STATIC / "page.js").read_text(encoding="utf-8")
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|parseFromString|eval\(", script)
+@pytest.mark.parametrize("script", sorted(path.name for path in STATIC.glob("*.js")))
+def test_no_script_turns_a_string_into_html(script):
+    text = (STATIC / script).read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|parseFromString|eval\(", text)

@@ -17,7 +17,8 @@ from retriever.errors import InputError
 from retriever.types import CATEGORY, Answer, Facets, Filters, Related
 from retriever.web.assets import CSP, STATIC
 from retriever.web.language import Language
-from retriever.web.page import Choice, render_page, render_results, say_error
+from retriever.web.page import render_page, render_results, say_error
+from retriever.web.panels import Choice
 from retriever.web.site import Site
 
 _RELATED = 4
@@ -103,7 +104,7 @@ def _outcome(service: Service, query: str, k: int, choice: Choice, note: Note, l
             if not query.strip():
                 return _Outcome(served, facets=facets)
             try:
-                answer = served.searcher.ask(query, k, filters_of(choice), correct=not choice.exact)
+                answer = served.searcher.ask(query, k, filters_of(choice), explain=True, correct=not choice.exact)
             except InputError as error:
                 return _Outcome(served, facets=facets, error=say_error(error, query, language), status=422)
             note(answer, typed=True)

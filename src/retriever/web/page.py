@@ -7,7 +7,6 @@ escaped but `hit.answer.html`, which was sanitised when the index was built.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,21 +17,10 @@ from retriever.errors import InputError
 from retriever.types import Answer, Facets, Related, Source
 from retriever.web.assets import HERE, static_url
 from retriever.web.language import ENGLISH, Language
+from retriever.web.panels import MOST_CHIPS, Choice, address, of_most, offered, parts, points
 from retriever.web.site import PLAIN, Site
 
 _MOST_MISSING = 6  # more are counted, not named
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What an address of the page chooses beside the question: any of the tags, any of the categories.
-
-    `exact` asks for the question as it was typed, nothing put right.
-    """
-
-    tags: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    exact: bool = False
 
 
 _NOTHING_CHOSEN, _NO_FACETS = Choice(), Facets()
@@ -193,7 +181,16 @@ def _environment(language: Language) -> Environment:
         return language.either([Markup('<em dir="auto">%s</em>') % word for word in words], _MOST_MISSING)
 
     environment.globals.update(
-        static_url=static_url, language=language, t=language.t, decimal=language.decimal, either=either
+        static_url=static_url,
+        language=language,
+        t=language.t,
+        decimal=language.decimal,
+        number=language.number,
+        either=either,
+        address=address,
+        offered=offered,
+        most_chips=MOST_CHIPS,
+        parts=parts,
     )
-    environment.filters.update(web=_web, place=_place, percent=_percent, own=_own)
+    environment.filters.update(web=_web, place=_place, percent=_percent, own=_own, of_most=of_most, points=points)
     return environment

@@ -2,7 +2,10 @@
 // comes from the server's templates.
 
 const PAUSE_MS = 150; // people who are still typing leave less than this between two keys
+const COMPOSING_MS = 700; // an input method's text is asked only if it seems to be meant: Android composes every word
+const SAY_MS = 600; // what was found is said once the typing has stopped, not after every pause
 const PATIENCE_MS = 15_000;
+const TEXT_FIELDS = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
 const form = document.querySelector("form[role=search]");
 const box = form.elements.q;
@@ -10,26 +13,65 @@ const results = document.getElementById("results");
 const status = document.getElementById("status");
 
 let timer;
+let saying;
 let request = null; // the one under way
-let asking; // its question
+let asking; // its address
+let exact = new URLSearchParams(location.search).has("exact"); // whether to search for what was typed, misspelt or not
 let settled = true; // whether the next address is a new step for the back button, or a correction of the last one
 
-const current = () => (request ? asking : results.querySelector("[data-query]").dataset.query);
 const asked = () => box.value.trim();
-const addressed = () => (new URLSearchParams(location.search).get("q") ?? "").trim();
 const stops = () => [...results.querySelectorAll("[data-stop]")];
 const failed = () => results.querySelector("[data-state=error]") !== null;
 const busy = (yes) => results.setAttribute("aria-busy", yes);
+const filters = () => [...form.querySelectorAll("input[type=checkbox]")];
+
+// --- addresses -------------------------------------------------------------------------------------------------------
+
+function address(path, question = asked()) {
+  const fields = new URLSearchParams(new FormData(form));
+  fields.delete("q");
+  const named = [...(question ? [["q", question]] : []), ...fields, ...(exact && question ? [["exact", "1"]] : [])];
+  return named.length ? `${path}?${new URLSearchParams(named)}` : path;
+}
+
+let shown = address("/results", results.querySelector("[data-query]").dataset.query);
+
+const current = () => (request ? asking : shown);
+
+function title(question) {
+  const name = form.dataset.title;
+  document.title = question ? `${question} · ${name}` : name;
+}
+
+function remember() {
+  const next = address("/");
+  if (next.slice(2) === String(new URLSearchParams(location.search))) return;
+  history[settled ? "pushState" : "replaceState"](null, "", next);
+  settled = false;
+  title(asked());
+}
+
+// --- what is shown ---------------------------------------------------------------------------------------------------
+
+function say() {
+  clearTimeout(saying);
+  const { announce } = results.querySelector("[data-announce]").dataset;
+  saying = setTimeout(() => (status.textContent = announce), SAY_MS);
+}
 
 function show(outcome) {
   const held = results.contains(document.activeElement);
   results.replaceChildren(document.adoptNode(outcome));
+  shown = address("/results", outcome.dataset.query);
   busy(false);
-  status.textContent = outcome.dataset.announce;
+  say();
   if (held) (stops()[0] ?? box).focus();
+  results.dispatchEvent(new Event("shown"));
 }
 
 const showTemplate = (id) => show(document.getElementById(id).content.firstElementChild.cloneNode(true));
+
+// --- asking ----------------------------------------------------------------------------------------------------------
 
 function drop() {
   clearTimeout(timer);
@@ -49,20 +91,14 @@ function lost() {
   showTemplate("unreachable");
 }
 
-function address(path, question) {
-  const fields = new URLSearchParams(new FormData(form));
-  fields.set("q", question);
-  return question ? `${path}?${fields}` : path;
-}
-
-function ask(question) {
+function ask() {
   drop();
-  asking = question;
-  if (!question) return showTemplate("start");
+  asking = address("/results");
+  if (!asked()) return showTemplate("start");
   busy(true);
   // Not fetch: a document parsed here is inert and passes through no sink, so Trusted Types can be forbidden outright.
   request = new XMLHttpRequest();
-  request.open("GET", address("/results", question));
+  request.open("GET", asking);
   request.responseType = "document";
   request.timeout = PATIENCE_MS;
   request.onload = received;
@@ -70,29 +106,27 @@ function ask(question) {
   request.send();
 }
 
-function title(question) {
-  const name = form.dataset.title;
-  document.title = question ? `${question} · ${name}` : name;
-}
-
-function remember(question) {
-  if (question === addressed()) return;
-  history[settled ? "pushState" : "replaceState"](null, "", address("/", question));
-  settled = false;
-  title(question);
-}
-
 function typed() {
-  const question = asked();
-  remember(question);
-  if (question !== current() || failed()) ask(question);
-  else busy(request !== null);
+  clearTimeout(timer);
+  remember();
+  if (address("/results") !== current() || failed()) return ask();
+  busy(request !== null);
+  say();
+}
+
+function change(question, filtered = filters().filter((one) => one.checked)) {
+  box.value = question;
+  exact = false;
+  for (const one of filters()) one.checked = filtered.includes(one);
 }
 
 function clear() {
-  box.value = "";
+  change("");
   typed();
+  box.focus();
 }
+
+// --- keys ------------------------------------------------------------------------------------------------------------
 
 function move(step) {
   const all = stops();
@@ -108,24 +142,37 @@ const plainKeys = {
   Escape: (inBox) => (inBox ? clear() : box.focus()),
 };
 
+function focusBox() {
+  box.focus();
+  box.select();
+}
+
+function pressed({ key, target, ctrlKey, metaKey, altKey, shiftKey }) {
+  if (ctrlKey || metaKey) return key.toLowerCase() === "k" && !altKey && !shiftKey ? focusBox : null;
+  if (key === "/" && !target.closest(TEXT_FIELDS)) return focusBox;
+  const inBox = target === box;
+  const ours = !altKey && Object.hasOwn(plainKeys, key) && (inBox || results.contains(target));
+  return ours ? () => plainKeys[key](inBox) : null;
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const inBox = event.target === box;
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !typing) {
-    box.focus();
-    box.select();
-  } else if (Object.hasOwn(plainKeys, event.key) && (inBox || results.contains(event.target))) {
-    plainKeys[event.key](inBox);
-  } else return;
+  // What the list of suggestions or an input method has taken is none of ours.
+  if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+  const act = pressed(event);
+  if (!act) return;
   event.preventDefault();
+  act();
 });
 
-box.addEventListener("input", () => {
+// --- what the asker does ---------------------------------------------------------------------------------------------
+
+box.addEventListener("input", ({ isComposing }) => {
+  exact = false;
+  clearTimeout(saying);
   drop();
   if (!asked()) return typed();
-  busy(asked() !== current());
-  timer = setTimeout(typed, PAUSE_MS);
+  busy(address("/results") !== current());
+  timer = setTimeout(typed, isComposing ? COMPOSING_MS : PAUSE_MS);
 });
 
 box.addEventListener("blur", () => (settled = true));
@@ -137,16 +184,52 @@ form.addEventListener("submit", (event) => {
   if (matchMedia("(pointer: coarse)").matches) box.blur(); // puts the phone's keyboard away
 });
 
-results.addEventListener("click", (event) => {
+form.addEventListener("change", ({ target }) => {
+  if (target === box) return;
+  settled = true;
+  typed();
+});
+
+// The panel of filters lies over the page: it closes as a list does.
+const panel = form.querySelector(".filters details");
+const fold = () => panel?.removeAttribute("open");
+document.addEventListener("pointerdown", ({ target }) => panel?.contains(target) || fold());
+panel?.addEventListener("focusout", ({ relatedTarget }) => relatedTarget && !panel.contains(relatedTarget) && fold());
+panel?.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  fold();
+  panel.querySelector("summary").focus();
+});
+
+form.querySelector(".unfilter")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  change(box.value);
+  settled = true;
+  typed();
+  box.focus();
+});
+
+// Links that only ask something else; opened elsewhere, they are links.
+document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-ask]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  box.value = link.textContent;
-  form.requestSubmit();
+  read(new URL(link.href).searchParams);
+  settled = true;
+  typed();
+  settled = true;
 });
 
+form.querySelector(".clear").addEventListener("click", clear);
+
+function read(fields) {
+  const chosen = filters().filter((one) => fields.getAll(one.name).includes(one.value));
+  change((fields.get("q") ?? "").trim(), chosen);
+  exact = fields.has("exact");
+}
+
 addEventListener("popstate", () => {
-  box.value = addressed();
+  read(new URLSearchParams(location.search));
   settled = true;
   title(asked());
   typed();
@@ -154,5 +237,5 @@ addEventListener("popstate", () => {
 
 addEventListener("online", () => failed() && typed());
 
-document.querySelector(".keys").hidden = false;
-if (asked() !== current()) typed(); // what was typed before this script ran
+// What was typed or chosen before this script ran.
+if (address("/results") !== shown || filters().some((one) => one.checked !== one.defaultChecked)) typed();
