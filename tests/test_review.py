@@ -1,6 +1,7 @@
 """Labelled questions sharpen the confidence, and speak against a snapshot that answers them worse."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,7 +12,8 @@ from retriever.defaults import off_topic_questions
 from retriever.errors import CorpusError
 from retriever.review import LEAST_LABELLED, LEAST_SEPARATION, review
 from retriever.search import Searcher
-from retriever.snapshot import read_gate, read_manifest, snapshot_ids
+from retriever.snapshot import read_entries, read_gate, read_manifest, snapshot_ids
+from retriever.types import Recalled
 
 OPEN = ("When do you open?", ["When do you open?"])
 PARCEL = ("Send the parcel back, may I?", ["May I return a parcel?"])
@@ -30,10 +32,13 @@ def add(corpus, question: str, answer: str):
 def run(corpus, index):
     """Return a function that builds the corpus and replays its labelled questions."""
 
-    def run_(*, force=False, encoder=None, keep=5):
+    def run_(*recalled, force=False, encoder=None, keep=5):
         encoder, quiet = encoder or HashingEncoder(), lambda *_: None
-        look = partial(review, index=index, encoder=encoder, min_confidence=0.3, force=force, progress=quiet)
-        return build([corpus], index, encoder, lang="en", keep=keep, progress=quiet, review=look)
+        look = partial(
+            review, index=index, encoder=encoder, min_confidence=0.3, force=force, progress=quiet, recalled=recalled
+        )
+        recalls = bool(recalled)
+        return build([corpus], index, encoder, lang="en", keep=keep, progress=quiet, review=look, recalls=recalls)
 
     return run_
 
@@ -234,3 +239,75 @@ def test_a_confidence_that_separates_nothing_is_a_warning(run, corpus):
     report = run()
     assert report.gate.separation < LEAST_SEPARATION
     assert "AUROC" in report.warnings[-1]
+
+
+# --- questions that were asked before -----------------------------------------------------------------------------
+
+ASKED = Recalled("Send the parcel back, may I?")
+
+
+def entry_id_of(index, question: str) -> str:
+    return next(entry.id for entry in read_entries(index) if entry.question == question)
+
+
+def test_the_first_build_has_nothing_to_compare_them_with(run):
+    assert run(ASKED).gate.asked == 0
+
+
+def test_what_is_answered_as_before_is_counted_and_not_shown(run, corpus):
+    run()
+    add(corpus, "Is there a lighthouse?", "Yes, by the sea.")
+    gate = run(ASKED, Recalled("How long does shipping take?")).gate
+    assert (gate.asked, gate.shifts, gate.judged, gate.refuses) == (2, (), 0, False)
+
+
+def test_what_is_answered_by_another_entry_is_shown_and_is_published(run, corpus, index):
+    run()
+    add(corpus, "Send the parcel back, may I?", "No.")
+    report = run(ASKED)
+    (shift,) = report.gate.shifts
+    assert (shift.before.question, shift.now.question) == ("May I return a parcel?", "Send the parcel back, may I?")
+    assert (report.published, shift.regression) == (True, False)
+    assert read_gate(index, report.snapshot) == report.gate
+
+
+def test_what_helped_and_is_not_given_any_more_refuses_unless_forced(run, corpus, index):
+    run()
+    recalled = replace(ASKED, helpful=frozenset({entry_id_of(index, "May I return a parcel?")}))
+    add(corpus, "Send the parcel back, may I?", "No.")
+    report = run(recalled)
+    assert (report.published, report.gate.refuses, report.gate.regressions) == (False, True, 1)
+    forced = run(recalled, force=True)
+    assert (forced.published, forced.gate.forced) == (True, True)
+
+
+def test_what_helped_and_was_removed_stops_no_build(run, corpus, index):
+    run()
+    recalled = replace(ASKED, helpful=frozenset({entry_id_of(index, "May I return a parcel?")}))
+    lines = (corpus / "shop.jsonl").read_text().splitlines(keepends=True)
+    (corpus / "shop.jsonl").write_text("".join(line for line in lines if "return a parcel" not in line))
+    report = run(recalled)
+    assert report.published
+    assert [shift.regression for shift in report.gate.shifts] == [False]
+
+
+def test_a_question_that_is_labelled_is_not_replayed_twice(run, corpus):
+    run()
+    write(corpus, PARCEL)
+    assert run(ASKED).gate.asked == 0
+
+
+def test_they_build_nothing_that_did_not_change(run):
+    run()
+    report = run(ASKED)
+    assert (report.published, report.gate) == (False, None)
+
+
+def test_they_teach_the_confidence_nothing_and_warn_of_nothing(run, corpus, index):
+    run()
+    before = read_manifest(index).calibration
+    (corpus / "golden.jsonl").write_text("")
+    add(corpus, "Is there a lighthouse?", "Yes, by the sea.")
+    report = run(*(Recalled(f"When do you open on day {day}?") for day in range(30)))
+    assert read_manifest(index).calibration.labelled == before.labelled == 0
+    assert not [warning for warning in report.warnings if "labelled" in warning]

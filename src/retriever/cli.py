@@ -63,14 +63,15 @@ def build(
     lang: _Lang = None,
     keep: Annotated[int | None, _option("keep")] = None,
     threads: _Threads = None,
-    force: Annotated[bool, typer.Option("--force", help="Publish though labelled questions fare worse.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Publish though questions fare worse.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change by entry; publish nothing.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 3 if anything is refused; publish nothing.")] = False,
     json: _Json = None,
 ) -> None:
     """Build the index from the corpus, and publish it if anything changed.
 
-    Exits 3 if something was refused, and 4, with nothing published, if labelled questions would be answered worse.
+    Exits 3 if something was refused, and 4, with nothing published, if labelled questions, or such as an entry helped
+    with, would be answered worse.
     --diff and --check only read; --check exits 3 for a line of golden.jsonl that needs mending as well.
     """
     settings = _settings(

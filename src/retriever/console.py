@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from retriever.errors import InputError
-from retriever.types import Answer, Calibration, FileReport, Gate, Hit, Manifest, Nearest, Replayed, Separation
+from retriever.types import Answer, Calibration, FileReport, Gate, Given, Hit, Manifest, Nearest, Replayed, Separation
 
 if TYPE_CHECKING:
     from retriever.build import BuildReport
@@ -140,6 +140,16 @@ def show_preview(preview: Preview, *, entries: bool) -> None:
 
 def _show_gate(gate: Gate, *, told: bool) -> None:
     """Print how labelled questions are answered; what changed by it only where that is not `told` already."""
+    if gate.golden:
+        _show_labelled(gate, told=told)
+    if gate.asked and not told:
+        print(f"Questions asked before: {gate.asked} replayed, {len(gate.shifts)} answered differently.")
+    for shift in () if told else gate.shifts:
+        print(f"  {'WORSE ' if shift.regression else ''}{_plain(shift.question)}")
+        print(f"    {_given(shift.before)} → {_given(shift.now)}")
+
+
+def _show_labelled(gate: Gate, *, told: bool) -> None:
     was = f", {gate.right_before} before" if gate.right_before is not None else ""
     print(f"Labelled questions: {gate.right} of {gate.judged} answered rightly{was}.")
     for finding in gate.findings:
@@ -151,9 +161,13 @@ def _show_gate(gate: Gate, *, told: bool) -> None:
 
 def _shown(replayed: Replayed) -> str:
     """Return what was answered, in a few words: a first hit that was not given as the answer stands in brackets."""
-    first = f"“{_plain(replayed.question or '')}”"
-    given = first if replayed.answered else f"no answer (nearest {first})" if replayed.question else "no answer"
-    return f"{given} {replayed.confidence:.2f}, {'right' if replayed.right else 'wrong'}"
+    return f"{_given(replayed)}, {'right' if replayed.right else 'wrong'}"
+
+
+def _given(given: Given | Replayed) -> str:
+    first = f"“{_plain(given.question or '')}”"
+    said = first if given.answered else f"no answer (nearest {first})" if given.question else "no answer"
+    return f"{said} {given.confidence:.2f}"
 
 
 def show_answer(answer: Answer) -> None:
@@ -285,10 +299,11 @@ def show_snapshots(kept: Sequence[Kept]) -> None:
 
 
 def _gate_of(kept: Kept) -> str:
-    if kept.judged is None:
-        return "no labelled questions"
     worse = f", {kept.regressions} worse: forced" if kept.forced else ""
-    return f"{kept.right} of {kept.judged} labelled questions right{worse}"
+    asked = f", {kept.shifted} of {kept.asked} asked before answered differently" if kept.asked else ""
+    if kept.judged is None:
+        return f"no labelled questions{asked}{worse}"
+    return f"{kept.right} of {kept.judged} labelled questions right{asked}{worse}"
 
 
 def _age(created: str) -> str:

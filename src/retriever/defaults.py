@@ -30,6 +30,8 @@ DEFAULT_REMEMBER = 1000
 DEFAULT_FEEDBACK = "feedback.sqlite"
 # A season's questions come back within a year.
 DEFAULT_FEEDBACK_DAYS = 365
+REPLAYED = 200
+"""How many questions that were asked before a build replays: 2 s at 5 ms each, on the old snapshot and the new."""
 
 
 def off_topic_questions() -> list[str]:

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 
 from retriever.errors import FeedbackError, RetrieverError
@@ -26,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 MOST_KEPT = 100_000
 """Rows of each table; with questions of 100 characters the file stays under 40 MB."""
 _DAY = 86_400.0
-_BUSY_SECONDS = 2.0  # another process's transaction takes milliseconds, and a busy disk's under a second
+_BUSY_SECONDS = 5.0  # another process's transaction takes milliseconds, and a busy disk's under a second
 _TABLES = """
 CREATE TABLE IF NOT EXISTS said (
     at REAL NOT NULL, question TEXT NOT NULL, entry_id TEXT NOT NULL, helpful INTEGER NOT NULL, snapshot TEXT NOT NULL
@@ -104,6 +106,7 @@ class Feedback:
     def __init__(self, path: Path, days: int) -> None:
         self._path = path
         self._days = days
+        self._turn = threading.Lock()  # SQLite lets waiting threads in as it happens, and one may wait for ever
 
     def check(self) -> None:
         """Raise FeedbackError where nothing can be kept."""
@@ -137,12 +140,10 @@ class Feedback:
         if not self._path.exists():
             return ()
         with self._open() as db:
-            rows = db.execute(
-                "SELECT question FROM (SELECT at, question FROM asked UNION ALL SELECT at, question FROM said)"
-                " ORDER BY at DESC"
-            )
+            # Each by its index, and no further than need be.
+            tables = [db.execute(f"SELECT at, question FROM {name} ORDER BY at DESC") for name in ("asked", "said")]  # noqa: S608
             latest: dict[str, str] = {}
-            for (question,) in rows:
+            for _, question in merge(*tables, key=itemgetter(0), reverse=True):
                 latest.setdefault(_key(question), question)
                 if len(latest) >= most:
                     break
@@ -168,8 +169,8 @@ class Feedback:
         try:
             # Questions are their askers': nobody else on this machine is to read them.
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
-                db.executescript(_TABLES)
+            with self._turn, closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
+                db.executescript("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = NORMAL;" + _TABLES)
                 yield db
         except (OSError, sqlite3.Error) as error:
             raise FeedbackError(

@@ -23,6 +23,7 @@ from retriever.types import Gate, Manifest
 class Kept:
     """A snapshot that is kept. `judged`, `right`, `regressions` and `forced` are the gate's, where there was one.
 
+    `asked` questions asked before were replayed when it was published, and `shifted` of them answered differently.
     `problem` is why it cannot be served, if so; then nothing else is known of it.
     """
 
@@ -35,6 +36,8 @@ class Kept:
     right: int | None = None
     regressions: int | None = None
     forced: bool | None = None
+    asked: int = 0
+    shifted: int = 0
     problem: str | None = None
 
 
@@ -85,4 +88,6 @@ def _kept(index: Path, snapshot_id: str, current: bool) -> Kept:
 
 
 def _with_gate(kept: Kept, gate: Gate) -> Kept:
-    return replace(kept, judged=gate.judged, right=gate.right, regressions=gate.regressions, forced=gate.forced)
+    judged, right = (gate.judged, gate.right) if gate.golden else (None, None)
+    known = replace(kept, judged=judged, right=right, regressions=gate.regressions, forced=gate.forced)
+    return replace(known, asked=gate.asked, shifted=len(gate.shifts))

@@ -1,6 +1,7 @@
-"""Labelled questions, replayed on a snapshot about to be published and on the one that is served.
+"""Questions, replayed on a snapshot about to be published and on the one that is served.
 
-They sharpen the confidence of the first, and tell which questions it answers differently, and which of them worse.
+Labelled ones sharpen the confidence of the first, and tell which of them it answers differently, and which worse. Those
+that were asked before have no label but what askers said: they tell what is answered differently.
 """
 
 from __future__ import annotations
@@ -19,7 +20,20 @@ from retriever.errors import EncoderError, SnapshotError
 from retriever.readers import findings, named, names_of
 from retriever.search import Searcher
 from retriever.snapshot import Snapshot, open_snapshot, read_manifest
-from retriever.types import Answer, Calibration, Difference, Encoder, Gate, Golden, Labelled, Replayed, Wrong
+from retriever.types import (
+    Answer,
+    Calibration,
+    Difference,
+    Encoder,
+    Gate,
+    Given,
+    Golden,
+    Labelled,
+    Recalled,
+    Replayed,
+    Shift,
+    Wrong,
+)
 
 LEAST_LABELLED, LEAST_WITHOUT = 20, 0.1
 """How many labelled questions it takes to sharpen the curve, and which share without an answer: docs/evaluation.md."""
@@ -32,11 +46,12 @@ _Names = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Replay:
-    """The labelled questions asked of one snapshot: their answers, and the names of its entries."""
+    """Questions asked of one snapshot, `recalled` ones apart: their answers, and the names of its entries."""
 
     snapshot: str
     calibration: Calibration
     answers: Sequence[Answer]
+    recalled: Sequence[Answer]
     names: _Names
 
     def wanted(self, labelled: Labelled) -> frozenset[str]:
@@ -57,25 +72,30 @@ def review(
     min_confidence: float,
     force: bool,
     progress: Progress,
+    recalled: Sequence[Recalled] = (),
 ) -> Review:
     """Return what `golden` says of `staged` beside the snapshot that `index` serves; `force` publishes it all the same.
 
-    A decision counts as worse only if it would be with the served snapshot's curve too: a new label may move the curve.
+    `recalled` are questions that were asked before, replayed as well. A decision counts as worse only if it would be
+    with the served snapshot's curve too: a new label may move the curve.
     """
     progress("replay", 0, 1)
+    asked = _unlabelled(recalled, golden)
     searcher = Searcher(staged, encoder)
-    new = _replay(searcher, golden, names_of(staged.entries()))
-    off_topic = [searcher.ask(question, 1).confidence for question in off_topic_questions()]
-    old = _served(index, encoder, golden)
+    new = _replay(searcher, golden, asked, names_of(staged.entries()))
+    off_topic = [searcher.ask(question, 1).confidence for question in off_topic_questions()] if golden.questions else []
+    old = _served(index, encoder, golden, asked)
     progress("replay", 1, 1)
 
     judged = [at for at, labelled in enumerate(golden.questions) if new.known(labelled)]
     calibration = _sharpened(new, [(golden.questions[at], new.answers[at]) for at in judged], off_topic)
-    now = _decided(new, golden, calibration, min_confidence)
-    before = _decided(old, golden, None, min_confidence) if old else []
-    unmoved = _decided(new, golden, old.calibration, min_confidence) if old else []
-    differences = _differences(golden.questions, before, now, unmoved) if old else ()
-    regressions = sum(difference.regression for difference in differences)
+    labels, curve = golden.questions, calibration
+    now = _decided(new, labels, new.answers, curve, min_confidence)
+    before = _decided(old, labels, old.answers, None, min_confidence) if old else []
+    unmoved = _decided(new, labels, new.answers, old.calibration, min_confidence) if old else []
+    differences = _differences(labels, before, now, unmoved) if old else ()
+    shifts = _shifts(asked, old, new, curve, min_confidence) if old else ()
+    regressions = sum(one.regression for one in differences) + sum(one.regression for one in shifts)
     gate = Gate(
         golden=golden.digest,
         against=old.snapshot if old else None,
@@ -92,23 +112,36 @@ def review(
             if not now[at].right
         ),
         findings=findings(golden, new.names),
+        asked=len(asked) if old else 0,
+        shifts=shifts,
     )
-    return Review(calibration, gate, tuple(_warnings(gate, sharpened=calibration.labelled > 0)))
+    return Review(calibration, gate, tuple(_warnings(gate, sharpened=calibration.labelled > 0)) if labels else ())
 
 
-def _replay(searcher: Searcher, golden: Golden, names: _Names) -> _Replay:
+def _unlabelled(recalled: Sequence[Recalled], golden: Golden) -> list[Labelled]:
+    """Return the questions that have no label, with the entries that helped in the place of one."""
+    labelled = {one.question.casefold() for one in golden.questions}
+    return [
+        Labelled(one.question, tuple(sorted(one.helpful)), "", 0)
+        for one in recalled
+        if one.question.casefold() not in labelled
+    ]
+
+
+def _replay(searcher: Searcher, golden: Golden, asked: Sequence[Labelled], names: _Names) -> _Replay:
     answers = [searcher.ask(labelled.question, 1) for labelled in golden.questions]
-    return _Replay(searcher.manifest.id, searcher.manifest.calibration, answers, names)
+    recalled = [searcher.ask(labelled.question, 1) for labelled in asked]
+    return _Replay(searcher.manifest.id, searcher.manifest.calibration, answers, recalled, names)
 
 
-def _served(index: Path, encoder: Encoder, golden: Golden) -> _Replay | None:
+def _served(index: Path, encoder: Encoder, golden: Golden, asked: Sequence[Labelled]) -> _Replay | None:
     """Replay the questions on what is served, with the encoder that it was made with; None where that cannot be."""
     try:
         same = read_manifest(index).encoder == encoder.spec
         with closing(open_snapshot(index)) as snapshot:
             names = names_of(snapshot.entries())
         with closing(Searcher.open(index, encoder if same else None)) as searcher:
-            return _replay(searcher, golden, names)
+            return _replay(searcher, golden, asked, names)
     except (SnapshotError, EncoderError):
         return None
 
@@ -126,14 +159,16 @@ def _enough(labelled: int, without: int) -> bool:
     return labelled >= LEAST_LABELLED and without >= LEAST_WITHOUT * labelled
 
 
-def _decided(replay: _Replay, golden: Golden, curve: Calibration | None, least: float) -> list[Replayed]:
+def _decided(
+    replay: _Replay, questions: Sequence[Labelled], answers: Sequence[Answer], curve: Calibration | None, least: float
+) -> list[Replayed]:
     """Return what is answered to each question; `curve` moves what the replay said, None leaves it."""
-    said = np.array([answer.confidence for answer in replay.answers])
+    said = np.array([answer.confidence for answer in answers])
     confidences = said if curve is None else moved(said, curve)
     # A missing word keeps a confidence at the cap, wherever the curve would move it.
     confidences = np.where(said == CAP, np.minimum(confidences, CAP), confidences)
     decided = []
-    for labelled, answer, confidence in zip(golden.questions, replay.answers, confidences.tolist(), strict=True):
+    for labelled, answer, confidence in zip(questions, answers, confidences.tolist(), strict=True):
         first = answer.hits[0] if answer.hits else None
         entry, question = (first.entry_id, first.question) if first else (None, None)
         answered = entry is not None and confidence >= least
@@ -153,6 +188,25 @@ def _differences(
         for labelled, was, is_, same in zip(questions, before, now, unmoved, strict=True)
         if _shown(was) != _shown(is_)
     )
+
+
+def _shifts(
+    asked: Sequence[Labelled], old: _Replay, new: _Replay, curve: Calibration, least: float
+) -> tuple[Shift, ...]:
+    """Return the questions asked before that are answered differently now, and for which of them that is worse."""
+    before = _decided(old, asked, old.recalled, None, least)
+    now = _decided(new, asked, new.recalled, curve, least)
+    unmoved = _decided(new, asked, new.recalled, old.calibration, least)
+    # What helped and is gone was taken away by its owner, who knows better than those who liked it.
+    helped = {one.question for one in asked if one.ids and new.known(one)}
+    return tuple(
+        Shift(one.question, _given(one.before), _given(one.now), one.regression and one.question in helped)
+        for one in _differences(asked, before, now, unmoved)
+    )
+
+
+def _given(replayed: Replayed) -> Given:
+    return Given(replayed.entry_id, replayed.question, replayed.answered, replayed.confidence)
 
 
 def _shown(replayed: Replayed) -> str | None:

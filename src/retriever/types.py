@@ -302,13 +302,38 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What is answered to a question: the first entry, None where there is none, and whether it is given."""
+
+    entry_id: str | None
+    question: str | None
+    answered: bool
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A question asked before that is answered by another entry than it was, or no longer, or newly.
+
+    A regression was answered by an entry that helped, which is still there, and is not any more.
+    """
+
+    question: str
+    before: Given
+    now: Given
+    regression: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """What the labelled questions say of a snapshot beside the one served before it, `against`; kept as gate.json.
 
     `golden` is the digest of golden.jsonl, `judged` how many questions name an entry that there is, or none, and
     `right` how many of these are answered rightly. `wrong` are the others, as they are answered now. `findings` are
     lines of golden.jsonl to mend. `separation` is the probability that a question with an answer is given a greater
-    confidence than one that is off topic. `forced` is a regression that was published on demand.
+    confidence than one that is off topic. `forced` is a regression that was published on demand. `asked` is how many
+    questions that were asked before were replayed as well, `shifts` those that are answered differently now;
+    `regressions` are of both.
     """
 
     golden: str
@@ -322,6 +347,8 @@ class Gate:
     differences: tuple[Difference, ...]
     wrong: tuple[Wrong, ...]
     findings: tuple[Refusal, ...]
+    asked: int = 0
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def refuses(self) -> bool:

@@ -5,6 +5,7 @@ What builds is imported where it is needed: a question waits for nothing of it.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -13,21 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retriever.defaults import DEFAULT_MODEL
+from retriever.defaults import DEFAULT_MODEL, REPLAYED
 from retriever.encoder import load_encoder, names_of
-from retriever.errors import SettingsError, SnapshotError
+from retriever.errors import FeedbackError, SettingsError, SnapshotError
 from retriever.feedback import Feedback, Tended
 from retriever.history import Kept, roll_back, snapshots
 from retriever.search import Searcher, encoder_of
 from retriever.settings import Settings
 from retriever.snapshot import Snapshot, current_id, open_snapshot, read_entries, read_manifest
-from retriever.types import Corpus, Encoder, Manifest
+from retriever.types import Corpus, Encoder, Manifest, Recalled
 
 if TYPE_CHECKING:
     from retriever.build import BuildReport, Progress
     from retriever.evaluate import Metrics
     from retriever.lint import Linted
     from retriever.preview import Preview
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_encoder_of(settings: Settings) -> Encoder:
@@ -47,7 +50,7 @@ def run_build(settings: Settings, progress: Progress, *, force: bool = False) ->
     from retriever.review import review
 
     encoder = load_encoder_of(settings)
-    least = settings.min_confidence
+    least, recalled = settings.min_confidence, _recalled(settings)
     return build(
         settings.corpus,
         settings.index,
@@ -56,8 +59,15 @@ def run_build(settings: Settings, progress: Progress, *, force: bool = False) ->
         keep=settings.keep,
         progress=progress,
         review=partial(
-            review, index=settings.index, encoder=encoder, min_confidence=least, force=force, progress=progress
+            review,
+            index=settings.index,
+            encoder=encoder,
+            min_confidence=least,
+            force=force,
+            progress=progress,
+            recalled=recalled,
         ),
+        recalls=bool(recalled),
     )
 
 
@@ -115,6 +125,16 @@ def feedback_of(settings: Settings) -> Feedback | None:
     if not settings.feedback:
         return None
     return Feedback(settings.index.absolute().parent / Path(settings.feedback).expanduser(), settings.feedback_days)
+
+
+def _recalled(settings: Settings) -> tuple[Recalled, ...]:
+    """Return the questions that were asked last, to be replayed; a build goes on without them where it must."""
+    try:
+        feedback = feedback_of(settings)
+        return feedback.recent(REPLAYED) if feedback else ()
+    except FeedbackError as error:
+        _LOG.warning("questions asked before are not replayed: %s", error)
+        return ()
 
 
 def tended(settings: Settings, most: int) -> tuple[Tended, Mapping[str, str]]:

@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from retriever.feedback import Asked, Feedback, Said
 
 pytestmark = pytest.mark.model
 
@@ -162,6 +165,24 @@ def test_forced_it_is_published_and_listed_as_forced(home):
     listed = home.run("snapshots").stdout.splitlines()
     assert listed[0].startswith(f"* {report['snapshot']}")
     assert "2 of 3 labelled questions right, 1 worse: forced" in listed[0]
+
+
+def test_a_build_replays_what_was_asked_and_refuses_where_what_helped_is_not_given_any_more(home):
+    feedback = Feedback(home.folder / "feedback.sqlite", 30)
+    try:
+        feedback.note([Asked(time.time(), question, None, 0.1, False) for question in ("shipping?", "Do you deliver?")])
+        feedback.say(Said(time.time(), "pay by card please", "cards", True, home.served()))
+        home.write("faq.jsonl", [*ENTRIES, {"question": "Pay by card, please?", "answer": "Never."}])
+        done = home.run("build")
+        assert done.returncode == 4, done.stderr
+        assert "Questions asked before: 3 replayed, 1 answered differently." in done.stdout
+        assert "  WORSE pay by card please" in done.stdout
+        assert home.run("build", "--force").returncode == 0
+        listed = home.run("snapshots").stdout.splitlines()[0]
+        assert "1 of 3 asked before answered differently" in listed
+        assert listed.endswith("worse: forced")
+    finally:
+        (home.folder / "feedback.sqlite").unlink()
 
 
 # --- the way back -------------------------------------------------------------------------------------------------

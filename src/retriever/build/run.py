@@ -45,12 +45,14 @@ def build(
     keep: int,
     progress: Progress,
     review: Callable[[Snapshot, Golden], Review] | None = None,
+    recalls: bool = False,
 ) -> BuildReport:
     """Read the corpus at `paths` and publish it in `index`, unless nothing changed.
 
-    `review` is shown what is about to be published, open, with the corpus's labelled questions, where it has any: if
-    its gate refuses, nothing is published. Raises CorpusError if nothing can be indexed or a labelled question cannot
-    be read, BuildBusy, PublishFailed, EncoderError. Whatever happens, what was served before still is.
+    `review` is shown what is about to be published, open, with the corpus's labelled questions, where it has any, or
+    where it `recalls` questions of its own: if its gate refuses, nothing is published. Raises CorpusError if nothing
+    can be indexed or a labelled question cannot be read, BuildBusy, PublishFailed, EncoderError. Whatever happens, what
+    was served before still is.
     """
     began = time.perf_counter()
     with build_lock(index):
@@ -63,7 +65,8 @@ def build(
             return _unchanged(corpus, served, gate, began)
         made = _make(corpus, index, encoder, progress)
         progress("publish", 0, 1)
-        manifest, reviewed = _publish(made, index, encoder, keep, review if corpus.golden.digest else None)
+        replays = bool(corpus.golden.digest) or recalls
+        manifest, reviewed = _publish(made, index, encoder, keep, review if replays else None)
         progress("publish", 1, 1)
         return BuildReport(
             snapshot=manifest.id if manifest else current_id(index),
@@ -168,7 +171,7 @@ def _link(path: Path, to: Path) -> None:
 
 
 class _GateRefused(RetrieverError):
-    """The labelled questions speak against publishing."""
+    """The questions that were replayed speak against publishing."""
 
 
 def _publish(
@@ -182,7 +185,7 @@ def _publish(
         assert review
         reviewed = review(staged, made.read.golden)
         if reviewed.gate.refuses:
-            raise _GateRefused("a labelled question is answered worse")
+            raise _GateRefused("a question is answered worse")
         write_gate(staged.folder, reviewed.gate)
         return reviewed.calibration
 
