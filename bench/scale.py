@@ -36,6 +36,7 @@ from retriever.passages import entry_text, sentences
 from retriever.search import Searcher
 from retriever.settings import load_settings
 from retriever.snapshot import LINE, PASSAGE, build_lock, encode_entries, encode_passages, publish, write_facets
+from retriever.suggest import index_questions
 from retriever.types import Counts, Encoder, Entry, Filters, Paragraph, Passage, Source
 from retriever.vectors import prepare_vectors
 from retriever.wiring import load_encoder_of
@@ -160,6 +161,7 @@ def build_rung(count: int, material: Material, encoder: Encoder, index: Path) ->
             prepared.write(folder)
             start = time.perf_counter()
             index_words(material.entries(0, count), "en", encoder.words()).write(folder)
+            index_questions(material.entries(0, count)).write(folder)
             took["words"] = time.perf_counter() - start
             for name, path in encoder.files.items():
                 shutil.copyfile(path, folder / name)

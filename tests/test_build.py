@@ -94,7 +94,16 @@ def test_without_what_was_kept_a_build_is_the_same(run_build, index, corpus, los
     assert run_build().encoded == (TEXTS + 3 if lost == "vectors.cache" else 3)
 
 
-FILES = ["entries.jsonl", "entries.npy", "facets.json", "facets.npy", "lexical.bin", "passages.npy", "vectors.faiss"]
+FILES = [
+    "entries.jsonl",
+    "entries.npy",
+    "facets.json",
+    "facets.npy",
+    "lexical.bin",
+    "passages.npy",
+    "suggest.bin",
+    "vectors.faiss",
+]
 
 
 def published(index) -> dict[str, bytes]:

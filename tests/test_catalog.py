@@ -162,3 +162,14 @@ def test_a_page_text_is_found_by_its_id_and_related_to_nothing_by_kind(opened):
 def test_a_question_is_searched_as_it_was_typed_where_nothing_is_to_be_put_right(opened):
     assert opened.ask("How do I pay by invoce?").corrected == "How do I pay by invoice?"
     assert opened.ask("How do I pay by invoce?", correct=False).corrected is None
+
+
+def test_withheld_entries_are_not_suggested(opened):
+    assert [found.entry_id for found in opened.suggest("how do i pay by").suggestions] == ["a", "z"]
+
+
+@pytest.mark.parametrize(("bad", "field"), [({"query": "x" * 1001}, "question"), ({"query": "x", "k": 51}, "k")])
+def test_what_cannot_be_suggested_for_is_an_error_that_names_its_field(opened, bad, field):
+    with pytest.raises(InputError) as caught:
+        opened.suggest(**bad)
+    assert caught.value.field == field

@@ -27,7 +27,7 @@ from retriever.snapshot import FORMAT, build_lock, current_id, open_snapshot, pu
 from retriever.types import Counts
 
 FILES = ["entries.jsonl", "entries.npy", "facets.json", "facets.npy", "lexical.bin", "manifest.json"]
-FILES += ["passages.npy", "vectors.faiss"]
+FILES += ["passages.npy", "suggest.bin", "vectors.faiss"]
 
 
 @pytest.fixture

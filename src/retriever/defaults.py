@@ -10,6 +10,7 @@ MAX_QUESTION = 1000
 """Characters that a question may have: more is a document, not a question."""
 DEFAULT_K = 5
 MAX_K = 50
+DEFAULT_SUGGESTED = 6
 
 # On public FAQ sets that the curves had not seen, this keeps 94% of the questions that have an answer and rejects 97%
 # of those from another domain: docs/evaluation.md.

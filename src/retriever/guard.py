@@ -7,7 +7,7 @@ import re
 # Words and compound chunks, less what stands behind an apostrophe.
 _WORD = re.compile(r"(?<!['’])\b\w+(?:[_.\-/:@+#]+\w+)*")
 # Words that carry no matter of their own, and that a FAQ may well lack.
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     """
     a about after all also am an and any are as at be because been before but by can cannot could did do does doing
     don done dont else ever for from get gets getting give go got had has have having hello help her here hey hi him
@@ -19,6 +19,7 @@ _FUNCTION_WORDS = frozenset(
     yours
     """.split()  # noqa: SIM905
 )
+"""Words, lower-case, without apostrophes."""
 _NEGATION = re.compile(r"\b(?:no|non|nor|not|none|never|without|cannot|\w+n['’]t)\b", re.IGNORECASE)
 # In "can't I" and "why don't you" nothing is denied.
 _DENIED = re.compile(
@@ -29,7 +30,7 @@ _DENIED = re.compile(
 
 def content_words(text: str) -> list[str]:
     """Return the words and compounds of `text` that carry matter, each once, in order."""
-    return [word for word in dict.fromkeys(_WORD.findall(text)) if word.lower() not in _FUNCTION_WORDS]
+    return [word for word in dict.fromkeys(_WORD.findall(text)) if word.lower() not in FUNCTION_WORDS]
 
 
 def denied(question: str, text: str) -> tuple[str, ...]:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from retriever.catalog import facets_of, listing_of, related_to
 from retriever.confidence import CAP, Evidence, confidence_of, level_of
-from retriever.defaults import DEFAULT_K, DEFAULT_MESSAGE, DEFAULT_MIN_CONFIDENCE, MAX_K, MAX_QUESTION
+from retriever.defaults import (
+    DEFAULT_K,
+    DEFAULT_MESSAGE,
+    DEFAULT_MIN_CONFIDENCE,
+    DEFAULT_SUGGESTED,
+    MAX_K,
+    MAX_QUESTION,
+)
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words, denied
@@ -39,6 +46,8 @@ from retriever.types import (
     Mask,
     Related,
     Rows,
+    Suggestion,
+    Suggestions,
     Timings,
     Vectors,
 )
@@ -249,6 +258,24 @@ class Searcher:
 
     # --- without a question ---------------------------------------------------------------------------------------
 
+    def suggest(self, query: str, k: int = DEFAULT_SUGGESTED, filters: Filters | None = None) -> Suggestions:
+        """Return up to k questions that may be meant by what was typed so far: by its words, no encoder needed.
+
+        Raises InputError if `query` is too long or not text, or `k` out of bounds; a blank one suggests nothing.
+        """
+        check_text(query)
+        check_k(k)
+        snapshot = self._snapshot
+        asked = snapshot.suggester.look_up(query)
+        best = asked.best(k, self._permit(filters or Filters()).mask)
+        entries = [snapshot.entry(ordinal) for ordinal, _ in best]
+        texts = [(e.question, *e.alternates)[number] for e, (_, number) in zip(entries, best, strict=True)]
+        found = [
+            Suggestion(entry.id, text, entry.lang, asked.parts(text))
+            for entry, text in zip(entries, texts, strict=True)
+        ]
+        return Suggestions(query, tuple(found), asked.corrected(texts[0]) if texts else None, self.manifest.id)
+
     def facets(self) -> Facets:
         """Return the categories and tags of all entries that can be found today, with how many carry each."""
         today = self._today()
@@ -446,6 +473,11 @@ def check_question(question: str) -> None:
     """Raise InputError if `question` is blank, too long or not text."""
     if not question.strip():
         raise InputError("question", "is empty; ask something")
+    check_text(question)
+
+
+def check_text(question: str) -> None:
+    """Raise InputError if what was typed is too long or not text."""
     if len(question) > MAX_QUESTION:
         raise InputError("question", f"has {len(question):,} characters; the most is {MAX_QUESTION:,}")
     if _SURROGATE.search(question):

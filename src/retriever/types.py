@@ -558,6 +558,37 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a text, and whether it is what was typed."""
+
+    text: str
+    match: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A question, or another wording of it, that may be meant; the texts of its `parts` are the whole of it."""
+
+    entry_id: str
+    question: str
+    lang: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """What may be meant by what was typed so far, best first, one an entry.
+
+    `corrected` is what was typed with its misspelt words put right, where there are any and something was found.
+    """
+
+    query: str
+    suggestions: tuple[Suggestion, ...]
+    corrected: str | None
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Some of `total` entries, in the order of files and lines; `start` is the place of the first, from 0."""
 

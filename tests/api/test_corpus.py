@@ -1,8 +1,52 @@
-"""`/facets` and `/entries`: what the index holds, without a question; and filters in addresses."""
+"""`/suggest`, `/facets` and `/entries`: what the index holds, without an answer; and filters in addresses."""
 
 import pytest
 
 from retriever.web.page import Choice
+
+
+def suggested(client, **params) -> list[str]:
+    return [found["entry_id"] for found in client.get("/suggest", params=params).json()["suggestions"]]
+
+
+def test_suggestions_have_these_keys_and_their_parts_are_the_question(client):
+    found = client.get("/suggest", params={"q": "how do i rset my pass"}).json()
+    assert list(found) == ["query", "suggestions", "corrected", "snapshot"]
+    assert (found["query"], found["corrected"]) == ("how do i rset my pass", "how do i reset my pass")
+    (first,) = found["suggestions"]
+    assert list(first) == ["entry_id", "question", "lang", "parts"]
+    assert (first["entry_id"], first["question"], first["lang"]) == ("reset", "how do I reset my password", "en")
+    assert "".join(part["text"] for part in first["parts"]) == first["question"]
+    assert first["parts"][-2:] == [{"text": "pass", "match": True}, {"text": "word", "match": False}]
+
+
+def test_another_wording_is_suggested_where_it_matches(client):
+    assert client.get("/suggest", params={"q": "forgot"}).json()["suggestions"][0]["question"] == "forgot passphrase"
+
+
+@pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}])
+def test_a_blank_query_suggests_nothing_and_is_no_error(client, query):
+    reply = client.get("/suggest", params=query)
+    assert (reply.status_code, reply.json()["suggestions"], reply.json()["corrected"]) == (200, [], None)
+
+
+def test_suggestions_pass_the_filters(client):
+    assert suggested(client, q="blue") == ["farbe", "tie-a", "tie-b", "rot"]
+    assert suggested(client, q="blue", category=["Paint", "None"]) == ["tie-a", "tie-b"]
+    assert suggested(client, q="blue", tag="colour", k=1) == ["farbe"]
+    assert suggested(client, q="blue", tag="account") == []
+
+
+def test_page_texts_are_not_suggested(client):
+    assert suggested(client, q="lighthouses") == []
+
+
+@pytest.mark.parametrize(
+    ("params", "field"), [({"q": "x" * 1001}, "q"), ({"k": 0}, "k"), ({"k": 51}, "k"), ({"tags": "a"}, "tags")]
+)
+def test_what_cannot_be_suggested_for_is_a_problem_that_names_its_field(client, params, field):
+    reply = client.get("/suggest", params=params)
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, field)
 
 
 def test_facets_say_what_can_be_chosen(client):

@@ -1,4 +1,4 @@
-"""What the index holds, looked at without a question: its categories and tags, and its entries."""
+"""What the index holds, without an answer: suggestions while somebody types, categories and tags, and entries."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fastapi import FastAPI, Query, Response
 
 from retriever.api.problems import problem, problems_of
 from retriever.api.replies import json_of
-from retriever.api.requests import ListQuery
+from retriever.api.requests import ListQuery, SuggestQuery
 from retriever.api.service import Service
-from retriever.types import Entry, Facets, Listing, Related
+from retriever.types import Entry, Facets, Listing, Related, Suggestions
 
 _RELATED = 5
 
@@ -27,6 +27,17 @@ class Found:
 
 def add_corpus(app: FastAPI, service: Service) -> None:
     """Add the routes to `app`."""
+
+    @app.get(
+        "/suggest",
+        response_model=Suggestions,
+        responses=problems_of(422, 503),
+        tags=["ask"],
+        summary="Questions that may be meant by what was typed so far",
+    )
+    def suggest(typed: Annotated[SuggestQuery, Query()]) -> Response:
+        with service.lease() as served:
+            return json_of(served.searcher.suggest(typed.q, typed.k, typed.to_filters()))
 
     @app.get(
         "/facets",

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from retriever.catalog import MAX_LISTED
-from retriever.defaults import DEFAULT_K, MAX_K, MAX_QUESTION
-from retriever.types import EntryKind, Filters
+from retriever.defaults import DEFAULT_K, DEFAULT_SUGGESTED, MAX_K, MAX_QUESTION
+from retriever.types import CATEGORY, EntryKind, Filters
 
 
 def _not_blank(text: str) -> str:
@@ -104,6 +104,21 @@ class AskQuery(QueryFilters):
     explain: bool = False
     min_confidence: _Confidence = None
     correct: bool = _CORRECT
+
+
+class SuggestQuery(BaseModel):
+    """The query string of `GET /suggest`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field("", max_length=MAX_QUESTION, description="What was typed so far; a blank suggests nothing.")
+    k: int = Field(DEFAULT_SUGGESTED, ge=1, le=MAX_K, description=f"How many suggestions, one an entry: 1 to {MAX_K}.")
+    tag: _Values = Field([], description="Any of these tags.")
+    category: _Values = Field([], description="Any of these categories.")
+
+    def to_filters(self) -> Filters:
+        """Return the filters as the noun that searches take."""
+        return Filters(tags=tuple(self.tag), metadata={CATEGORY: self.category} if self.category else {})
 
 
 class ListQuery(QueryFilters):

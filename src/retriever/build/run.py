@@ -30,6 +30,7 @@ from retriever.snapshot import (
     write_facets,
     write_gate,
 )
+from retriever.suggest import Questions, index_questions
 from retriever.types import Calibration, Encoder, Gate, Golden, Manifest, Mask, Vectors
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class _Made:
     read: Read
     cut: Cut
     words: Words
+    questions: Questions
     vectors: Prepared
     calibration: Calibration
     encoded: int
@@ -139,10 +141,12 @@ def _make(corpus: Read, index: Path, encoder: Encoder, progress: Progress) -> _M
         rows = cut(corpus.entries, encoder, kept)
     with ThreadPoolExecutor(1) as aside, VectorCache(index / "vectors.cache", encoder.spec) as cache:
         words = aside.submit(index_words, corpus.entries, corpus.lang, encoder.words())
+        questions = aside.submit(index_questions, corpus.entries)
         vectors, encoded = encode(rows, encoder, cache, progress)
         calibration = calibrate(rows, vectors, off_topic(encoder, cache))
         # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
-        return _Made(corpus, rows, words.result(), _prepared(vectors, ~rows.of_kind("sentence")), calibration, encoded)
+        prepared = _prepared(vectors, ~rows.of_kind("sentence"))
+        return _Made(corpus, rows, words.result(), questions.result(), prepared, calibration, encoded)
 
 
 def _prepared(vectors: Vectors, searched: Mask) -> Prepared:
@@ -158,6 +162,7 @@ def _write(made: _Made, encoder: Encoder, folder: Path) -> None:
     write_facets(made.read.entries, folder)
     made.vectors.write(folder)
     made.words.write(folder)
+    made.questions.write(folder)
     for name, path in encoder.files.items():
         _link(path, folder / name)
 

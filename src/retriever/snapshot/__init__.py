@@ -11,6 +11,7 @@
         vectors.npy          a unit vector a row in half precision, and
         nearest.faiss        a rough index of the rows that are no sentences
         lexical.bin          the words of entries, by ordinal
+        suggest.bin          the words of questions, as they are typed towards
         encoder.*            the exported encoder, so that the snapshot can be served without the model
         gate.json            where the corpus has labelled questions: how they are answered
         manifest.json        written last: what all this is, and the sha256 of each file

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from retriever.arrays import open_array
 from retriever.errors import SnapshotDamaged
+from retriever.guard import FUNCTION_WORDS
 from retriever.lexical import Lexical
 from retriever.passages import text_of
 from retriever.ranking import pin_key
 from retriever.snapshot.files import HeldFile, hold
 from retriever.snapshot.layout import BUILD_AGAIN, KINDS, Spans
 from retriever.snapshot.manifest import current_id, verified_manifest, verify
+from retriever.suggest import Suggester
 from retriever.types import Entry, Filters, Manifest, Mask, Passage, Rows, VectorStore
 
 
@@ -35,6 +37,7 @@ class Snapshot:
     manifest: Manifest
     vectors: VectorStore
     lexical: Lexical
+    suggester: Suggester
     owners: NDArray[np.int32]
     starts: Rows
     kinds: NDArray[np.uint8]
@@ -170,6 +173,7 @@ def load(held: HeldFile, folder: Path, manifest: Manifest) -> Snapshot:
         manifest=manifest,
         vectors=open_vectors(folder, manifest.nearest),
         lexical=Lexical(folder, manifest.lang, len(lines)),
+        suggester=Suggester(folder, FUNCTION_WORDS),
         owners=owners,
         starts=np.concatenate([[0], np.cumsum(held_by)]),
         kinds=passages["kind"].copy(),
