@@ -94,7 +94,7 @@ def test_info_is_the_manifest(client):
     told = {"id", "format", "created", "corpus", "encoder", "counts", "calibration", "lang", "files", "nearest"}
     assert set(info) == told
     assert info["encoder"]["model"] == "hashing"
-    assert {"floor", "scope", "right", "slope", "shift", "labelled"} == set(info["calibration"])
+    assert {"floor", "scope", "right", "slope", "shift", "labelled", "separation"} == set(info["calibration"])
     assert (info["counts"]["entries"], info["counts"]["files"], info["counts"]["pages"]) == (6, 3, 1)
 
 
