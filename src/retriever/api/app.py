@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 
 import retriever
 from retriever.api.admin import Admin, add_admin
+from retriever.api.browse import add_browse
 from retriever.api.corpus import add_corpus
 from retriever.api.feedback import Note, add_feedback
 from retriever.api.guard import Guard
@@ -93,6 +94,7 @@ def create_app(
     _add_ask(app, service, k, note)
     _add_health(app, service)
     add_corpus(app, service)
+    add_browse(app, service, site)
     add_pages(app, service, site, k, note, feedback=feedback is not None)
     add_feedback(app, service, feedback)
     if admin:

@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -29,19 +30,24 @@ _FORMS: dict[str, Callable[[int], str]] = {}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """A language and its texts by dotted key. `group` stands between thousands, `point` before decimals."""
+    """A language and its texts by dotted key. `group` stands between thousands, `point` before decimals.
+
+    `written` is how a date is, with the name of its month.
+    """
 
     code: str
     name: str
     direction: Literal["ltr", "rtl"]
     group: str
     point: str
+    written: str
+    months: tuple[str, ...]
     texts: Mapping[str, str]
 
     def t(self, key: str, **values: object) -> Markup:
         """Return a text with `values` put in, all of it escaped but what is markup already.
 
-        Whole numbers are grouped. Where the text has plural forms, `n` chooses.
+        Whole numbers are grouped, dates written out. Where the text has plural forms, `n` chooses.
         """
         text = self.texts.get(key)
         if text is None:
@@ -56,6 +62,10 @@ class Language:
         """Return a number with so many digits after the point."""
         return f"{number:.{digits}f}".replace(".", self.point)
 
+    def day(self, day: date) -> str:
+        """Return a date as it is written."""
+        return self.written.format(day=day.day, month=self.months[day.month - 1], year=day.year)
+
     def either(self, words: Sequence[Markup | str], most: int) -> Markup:
         """Return `a, b or c`; words beyond `most` are counted, not named."""
         named, more = words[:most], len(words[most:])
@@ -66,7 +76,11 @@ class Language:
         return self.t("missing.more", words=text, n=more) if more else text
 
     def _put(self, value: object) -> str:
-        return str(escape(self.number(value) if isinstance(value, int) else value))
+        if isinstance(value, int):
+            value = self.number(value)
+        elif isinstance(value, date):
+            value = self.day(value)
+        return str(escape(value))
 
     def _form(self, number: Any) -> str:
         form = _FORMS.get(self.code)
@@ -78,7 +92,16 @@ def load_language(code: str) -> Language:
     """Return the language that `texts/<code>.toml` holds."""
     table = tomllib.loads((TEXTS / f"{code}.toml").read_text(encoding="utf-8"))
     about = table.pop("language")
-    return Language(code, about["name"], about["direction"], about["group"], about["point"], flatten(table))
+    return Language(
+        code,
+        about["name"],
+        about["direction"],
+        group=about["group"],
+        point=about["point"],
+        written=about["date"],
+        months=tuple(about["months"].split()),
+        texts=flatten(table),
+    )
 
 
 def flatten(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:

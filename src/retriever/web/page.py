@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from retriever.defaults import DEFAULT_MESSAGE, MAX_K, MAX_QUESTION
 from retriever.errors import InputError
+from retriever.highlight import fragment_link
 from retriever.types import Answer, Facets, Related, Source
 from retriever.web.assets import HERE, static_url
 from retriever.web.language import ENGLISH, Language
@@ -150,6 +151,15 @@ def _web(link: str | None) -> str | None:
     return link if link and link.startswith(("http://", "https://")) else None
 
 
+def _address(source: Source) -> str | None:
+    """Return where on the web a source can be read."""
+    url = _web(source.url)
+    try:
+        return fragment_link(url, source.anchor, "", "") if url else None
+    except ValueError:
+        return None
+
+
 def _place(source: Source) -> str:
     """Return `file:line`, as editors take it."""
     return source.file if source.line is None else f"{source.file}:{source.line}"
@@ -192,5 +202,12 @@ def _environment(language: Language) -> Environment:
         most_chips=MOST_CHIPS,
         parts=parts,
     )
-    environment.filters.update(web=_web, place=_place, percent=_percent, own=_own, of_most=of_most, points=points)
+    environment.filters.update(
+        web=_web, address=_address, place=_place, percent=_percent, own=_own, of_most=of_most, points=points
+    )
     return environment
+
+
+def template(name: str, language: Language) -> Template:
+    """Return a template with the words of a language."""
+    return _environment(language).get_template(name)

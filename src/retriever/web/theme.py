@@ -13,7 +13,7 @@ from retriever.web.assets import STATIC
 LEAST = 4.5
 """The contrast that text must have: WCAG 2, level AA."""
 _SPARE = 0.05  # for what a browser rounds
-_TINT = 0.08  # --tint of page.css: so much accent lies below text
+_TINT = 0.15  # --tint and --chosen of page.css: at most so much accent lies below text
 _HOVER = 0.12  # so much ink is mixed into a button under the pointer
 _STEP = 0.004
 
