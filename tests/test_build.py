@@ -86,7 +86,7 @@ def test_vectors_that_rotted_in_the_cache_are_encoded_again(run_build, index, co
     assert run_build().encoded == TEXTS + 3
 
 
-@pytest.mark.parametrize("lost", ["vectors.cache", "passages.sqlite", "readings.sqlite"])
+@pytest.mark.parametrize("lost", ["vectors.cache", "passages.sqlite", "words.sqlite", "readings.sqlite"])
 def test_without_what_was_kept_a_build_is_the_same(run_build, index, corpus, lost):
     run_build()
     (index / lost).write_bytes(b"rotten" * 1000)

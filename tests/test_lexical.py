@@ -371,3 +371,41 @@ def test_what_is_written_twice_is_the_same_bytes(tmp_path):
         index_words(LINT, "en", {"some", "words", "known"}).write(tmp_path / name)
         written.append((tmp_path / name / "lexical.bin").read_bytes())
     assert written[0] == written[1]
+
+
+def test_words_carried_over_give_the_index_that_reading_all_anew_gives():
+    more = [entry("Is a b.c the same?", "It isn't: see lib/core."), entry("Where?", "don't know"), entry("?")]
+    kept: dict[bytes, bytes] = {}
+    for entries in (LINT, [*LINT, *more], [*reversed(LINT), more[1], LINT[0]], more, [more[2]], LINT):
+        carried, anew = index_words(entries, "en", ("known",), kept), index_words(entries, "en", ("known",))
+        assert carried.arrays.keys() == anew.arrays.keys()
+        for name, array in anew.arrays.items():
+            assert np.array_equal(carried.arrays[name], array), name
+            assert carried.arrays[name].dtype == array.dtype
+
+
+def test_what_is_kept_holds_no_words_that_are_gone():
+    kept: dict[bytes, bytes] = {}
+    index_words(LINT, "en", (), kept)
+    index_words(LINT[:1], "en", (), kept)
+    assert [b"unused" in value for value in kept.values()] == [True]
+    assert [b"protocol" in value for value in kept.values()] == [False]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no message at all", b"\x80"])
+def test_words_that_were_kept_and_cannot_be_read_are_read_anew(damaged):
+    kept: dict[bytes, bytes] = {}
+    index_words(LINT, "en", (), kept)
+    rotten = dict.fromkeys(kept, damaged)
+    carried, anew = index_words(LINT, "en", (), rotten).arrays, index_words(LINT, "en", ()).arrays
+    assert all(np.array_equal(carried[name], anew[name]) for name in anew)
+    assert rotten == kept
+
+
+def test_texts_that_were_read_before_are_not_read_again(monkeypatch):
+    kept: dict[bytes, bytes] = {}
+    index_words(LINT, "en", (), kept)
+    monkeypatch.setattr("retriever.lexical.tokens.WORD", None)  # reading any would fail
+    index_words([LINT[2], LINT[0]], "en", (), kept)
+    with pytest.raises(AttributeError):
+        index_words([entry("New?")], "en", (), kept)

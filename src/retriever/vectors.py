@@ -180,7 +180,7 @@ def prepare_vectors(
     kind = faiss.ScalarQuantizer.QT_fp16
     rough = lists or faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT))
     for block in _blocks(rows):
-        rough.add_with_ids(vectors[block].astype(np.float32), block)
+        rough.add_with_ids(vectors[block].astype(np.float32, copy=False), block)
     nearest = Nearest("half") if lists is None else _set_probes(lists, vectors, rows)
     return Prepared(nearest, vectors, rough)
 

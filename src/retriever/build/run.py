@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +58,7 @@ def build(
     was served before still is.
     """
     began = time.perf_counter()
-    with build_lock(index):
+    with build_lock(index), _uncollected():
         progress("read", 0, 1)
         corpus, served = _read(paths, index, lang, labelled=review is not None)
         progress("read", 1, 1)
@@ -80,6 +82,18 @@ def build(
             gate=reviewed.gate if reviewed else None,
             warnings=warnings_of(made.calibration) + (reviewed.warnings if reviewed else ()),
         )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no cycles meanwhile: a build makes hundreds of thousands of objects that have none, and keeps them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 # --- what there is ------------------------------------------------------------------------------------------------
@@ -137,16 +151,21 @@ class _Made:
 
 
 def _make(corpus: Read, index: Path, encoder: Encoder, progress: Progress) -> _Made:
-    with kept_in(index / "passages.sqlite") as kept:
-        rows = cut(corpus.entries, encoder, kept)
     with ThreadPoolExecutor(1) as aside, VectorCache(index / "vectors.cache", encoder.spec) as cache:
-        words = aside.submit(index_words, corpus.entries, corpus.lang, encoder.words())
+        words = aside.submit(_words, corpus, index, encoder)
         questions = aside.submit(index_questions, corpus.entries)
+        with kept_in(index / "passages.sqlite") as kept:
+            rows = cut(corpus.entries, encoder, kept)
         vectors, encoded = encode(rows, encoder, cache, progress)
-        calibration = calibrate(rows, vectors, off_topic(encoder, cache))
+        calibration = aside.submit(calibrate, rows, vectors, off_topic(encoder, cache))
         # A sentence's paragraph is found where it is: bench/evaluation.py gives the same figures without them.
         prepared = _prepared(vectors, ~rows.of_kind("sentence"))
-        return _Made(corpus, rows, words.result(), questions.result(), prepared, calibration, encoded)
+        return _Made(corpus, rows, words.result(), questions.result(), prepared, calibration.result(), encoded)
+
+
+def _words(corpus: Read, index: Path, encoder: Encoder) -> Words:
+    with kept_in(index / "words.sqlite") as kept:
+        return index_words(corpus.entries, corpus.lang, encoder.words(), kept)
 
 
 def _prepared(vectors: Vectors, searched: Mask) -> Prepared:
@@ -156,15 +175,17 @@ def _prepared(vectors: Vectors, searched: Mask) -> Prepared:
 
 
 def _write(made: _Made, encoder: Encoder, folder: Path) -> None:
-    (folder / "entries.jsonl").write_bytes(made.read.raw)
-    np.save(folder / "entries.npy", made.read.lines)
-    np.save(folder / "passages.npy", made.cut.table)
-    write_facets(made.read.entries, folder)
-    made.vectors.write(folder)
-    made.words.write(folder)
-    made.questions.write(folder)
-    for name, path in encoder.files.items():
-        _link(path, folder / name)
+    with ThreadPoolExecutor(1) as aside:
+        vectors = aside.submit(made.vectors.write, folder)
+        (folder / "entries.jsonl").write_bytes(made.read.raw)
+        np.save(folder / "entries.npy", made.read.lines)
+        np.save(folder / "passages.npy", made.cut.table)
+        write_facets(made.read.entries, folder)
+        made.words.write(folder)
+        made.questions.write(folder)
+        for name, path in encoder.files.items():
+            _link(path, folder / name)
+        vectors.result()
 
 
 def _link(path: Path, to: Path) -> None:

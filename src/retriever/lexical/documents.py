@@ -1,68 +1,29 @@
-"""The words of entries as numbers, and as the terms that they are looked up by."""
+"""The words of entries as the terms that they are looked up by: each different word is stemmed once."""
 
 from __future__ import annotations
 
 import itertools
-from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import numpy as np
-
-from retriever.lexical.postings import Occurrences, entries_holding
-from retriever.lexical.terms import PART, WORD, Analyzer, compounds
-from retriever.types import Entry
-
-
-class Stream:
-    """The words of one text an entry, each as its number: 4 bytes a word."""
-
-    def __init__(self, numbers: defaultdict[str, int]) -> None:
-        self._number = numbers.__getitem__
-        self._ids, self._lengths = array("i"), array("i")
-
-    def add(self, words: Sequence[str]) -> None:
-        """Add an entry's."""
-        self._ids.extend(map(self._number, words))
-        self._lengths.append(len(words))
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def occurrences(self) -> Occurrences:
-        """Return where the words stand."""
-        lengths = np.frombuffer(self._lengths, np.int32)
-        entries = np.repeat(np.arange(len(lengths)), lengths)
-        return Occurrences(np.frombuffer(self._ids, np.int32).astype(np.int64), entries)
+from retriever.lexical.postings import entries_holding
+from retriever.lexical.terms import PART, Analyzer
+from retriever.lexical.tokens import ANSWERED, ANSWERED_CHUNKS, ASKED, ASKED_CHUNKS, Tokens
 
 
 class Documents:
-    """The words of entries, and their compound chunks: what they ask apart from what they answer.
+    """Where the terms of `count` entries stand in what they ask and in what they answer: words, and chunks apart.
 
-    Each different word is a number, and is stemmed once however often it stands there.
+    `counts` is in how many entries each word is.
     """
 
-    def __init__(self, entries: Iterable[Entry], analyzer: Analyzer) -> None:
-        numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
-        streams = [Stream(numbers) for _ in range(4)]
-        asked, asked_chunks, answered, answered_chunks = streams
-        for entry in entries:
-            question = " \n ".join((entry.question, *entry.alternates)).lower()
-            answer = "\n".join(paragraph.text for paragraph in entry.answer).lower()
-            asked.add(WORD.findall(question))
-            asked_chunks.add(compounds(question))
-            answered.add(WORD.findall(answer))
-            answered_chunks.add(compounds(answer))
-        self.count = len(asked)
-        whole = asked.occurrences() + answered.occurrences()
-        self.counts = {
-            word: count
-            for word, count in zip(numbers, entries_holding(whole, len(numbers)).tolist(), strict=True)
-            if count
-        }
-        self.terms, places = _terms_of(numbers, analyzer)
-        self.asked, self.asked_chunks, self.answered, self.answered_chunks = (
-            stream.occurrences().map(places) for stream in streams
+    def __init__(self, tokens: Tokens, analyzer: Analyzer) -> None:
+        self.count = len(tokens.lengths)
+        held = entries_holding(tokens.of(ASKED) + tokens.of(ANSWERED), len(tokens.words)).tolist()
+        self.counts = {word: count for word, count in zip(tokens.words, held, strict=True) if count}
+        self.terms, places = _terms_of(tokens.words, analyzer)
+        self.asked, self.answered, self.asked_chunks, self.answered_chunks = (
+            tokens.of(text).map(places) for text in (ASKED, ANSWERED, ASKED_CHUNKS, ANSWERED_CHUNKS)
         )
 
 

@@ -18,6 +18,7 @@ from retriever.lexical.documents import Documents
 from retriever.lexical.postings import Occurrences, bm25_columns
 from retriever.lexical.spelling import Spelling
 from retriever.lexical.terms import QUOTED, Analyzer, Keys, keys_in, keys_of, pair_keys
+from retriever.lexical.tokens import Kept, read_tokens
 from retriever.types import Entry
 
 # How often a question's words count beside its answer's; 3 gained nothing over 2.
@@ -39,10 +40,13 @@ class Words:
         write_arrays(self.arrays, folder / FILE)
 
 
-def index_words(entries: Iterable[Entry], lang: str, known: Iterable[str]) -> Words:
-    """Index the words of `entries`, whose ordinals are their rows. `known` are words that are no misspellings."""
+def index_words(entries: Iterable[Entry], lang: str, known: Iterable[str], kept: Kept | None = None) -> Words:
+    """Index the words of `entries`, whose ordinals are their rows. `known` are words that are no misspellings.
+
+    What is read is put into `kept`, and what is there from the last build is not read again.
+    """
     analyzer = Analyzer(lang)
-    documents = Documents(entries, analyzer)
+    documents = Documents(read_tokens(entries, kept), analyzer)
     parts = _fields(documents) | {"spelling": Spelling.index(documents.counts, known, analyzer)}
     return Words({f"{name}.{key}": part[key] for name, part in parts.items() for key in part})
 
@@ -53,13 +57,13 @@ def _fields(documents: Documents) -> dict[str, dict[str, NDArray[Any]]]:
     asked = documents.asked + documents.asked_chunks
     answered = documents.answered + documents.answered_chunks
     pairs_asked, pairs = documents.asked.neighbours(len(keys)), documents.answered.neighbours(len(keys))
-    for _ in range(_QUESTION_TIMES):
-        answered, pairs = answered + asked, pairs + pairs_asked
+    words = asked.times(_QUESTION_TIMES) + answered
+    pairs = pairs_asked.times(_QUESTION_TIMES) + pairs
     found, numbers = np.unique(pairs.terms, return_inverse=True)
     keys_of_pairs = pair_keys(keys[found // max(len(keys), 1)], keys[found % max(len(keys), 1)])
     return {
         "question": bm25_columns(keys, asked, documents.count),
-        "words": bm25_columns(keys, answered, documents.count),
+        "words": bm25_columns(keys, words, documents.count),
         "pairs": bm25_columns(keys_of_pairs, Occurrences(numbers, pairs.entries), documents.count),
     }
 

@@ -32,6 +32,10 @@ class Occurrences:
     def __add__(self, other: Occurrences) -> Occurrences:
         return Occurrences(np.append(self.terms, other.terms), np.append(self.entries, other.entries))
 
+    def times(self, count: int) -> Occurrences:
+        """Return each of them `count` times."""
+        return Occurrences(np.tile(self.terms, count), np.tile(self.entries, count))
+
     def map(self, places: Sequence[Sequence[int]]) -> Occurrences:
         """Return them with term `n` replaced by the terms `places[n]`, in order."""
         counts = np.fromiter(map(len, places), np.int64, len(places))

@@ -75,13 +75,13 @@ def digest_of(path: Path) -> str:
     size = path.stat().st_size
     if size <= _PART:
         return _digest_part(path, 0).hex()
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(READERS) as readers:
         parts = list(readers.map(lambda start: _digest_part(path, start), range(0, size, _PART)))
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 # One core digests about 1.5 GB a second, and the snapshot of a million entries has several.
-_PART, _READ_AT_ONCE, _READERS = 64 * 2**20, 2**20, os.cpu_count() or 1
+_PART, _READ_AT_ONCE, READERS = 64 * 2**20, 2**20, os.cpu_count() or 1
 
 
 def _digest_part(path: Path, start: int) -> bytes:

@@ -6,13 +6,14 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from retriever.errors import BuildBusy, PublishFailed, RetrieverError
-from retriever.snapshot.files import HeldFile, digest_of, hold, sync
+from retriever.snapshot.files import READERS, HeldFile, digest_of, hold, sync
 from retriever.snapshot.layout import FORMAT
 from retriever.snapshot.manifest import current_id, fingerprint, manifest_bytes, snapshot_ids
 from retriever.snapshot.opening import Snapshot, load
@@ -102,11 +103,9 @@ def _seal(
     nearest: Nearest,
 ) -> Manifest:
     """Make the folder's files read-only and durable, and write the manifest, last."""
-    files = {}
-    for path in sorted(folder.iterdir()):
-        files[path.name] = digest_of(path)
-        path.chmod(0o444)
-        sync(path)
+    paths = sorted(folder.iterdir())
+    with ThreadPoolExecutor(READERS) as readers:
+        files = dict(zip((path.name for path in paths), readers.map(_seal_file, paths), strict=True))
     now = datetime.now(UTC)
     made = now.isoformat(timespec="milliseconds")
     draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files, nearest)
@@ -117,6 +116,14 @@ def _seal(
     sync(path)
     sync(folder)
     return manifest
+
+
+def _seal_file(path: Path) -> str:
+    """Make a file read-only and durable, and return its digest."""
+    path.chmod(0o444)
+    digest = digest_of(path)
+    sync(path)
+    return digest
 
 
 def point_to(index: Path, snapshot_id: str) -> None:
