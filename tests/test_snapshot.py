@@ -23,7 +23,16 @@ from retriever.errors import (
 )
 from retriever.passages import passages_of
 from retriever.readers import read_corpus
-from retriever.snapshot import FORMAT, build_lock, current_id, open_snapshot, publish, read_manifest, snapshot_ids
+from retriever.snapshot import (
+    FORMAT,
+    build_lock,
+    current_id,
+    open_snapshot,
+    publish,
+    read_manifest,
+    snapshot_ids,
+    verified_manifest,
+)
 from retriever.types import Counts
 
 FILES = ["entries.jsonl", "entries.npy", "facets.json", "facets.npy", "lexical.bin", "manifest.json"]
@@ -139,6 +148,49 @@ def test_a_truncated_file_is_refused_and_named(folder, index, name, share):
     good = (folder / name).read_bytes()
     overwrite(folder / name, good[: int(len(good) * share)])
     assert refusal(index).file == f"{folder.name}/{name}"
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Take every file for one that is too large to be read when an index is opened."""
+    monkeypatch.setattr("retriever.snapshot.manifest.LARGE", 0)
+
+
+MAPPED = ["entries.jsonl", "entries.npy", "facets.npy", "lexical.bin", "passages.npy"]
+
+
+@pytest.mark.parametrize("name", MAPPED)
+@pytest.mark.usefixtures("large")
+def test_of_a_large_file_that_is_mapped_only_the_size_is_looked_at_until_all_is_verified(folder, index, name):
+    good = (folder / name).read_bytes()
+    overwrite(folder / name, good[:-1] + bytes([good[-1] ^ 1]))
+    snapshot = open_snapshot(index)
+    with pytest.raises(SnapshotDamaged, match=name):
+        snapshot.verify()
+    snapshot.close()
+    with pytest.raises(SnapshotDamaged, match=name):
+        verified_manifest(index)
+    overwrite(folder / name, good[:-1])
+    assert refusal(index).file == f"{folder.name}/{name}"
+
+
+@pytest.mark.parametrize("name", ["vectors.faiss", "facets.json"])
+@pytest.mark.usefixtures("large")
+def test_what_is_parsed_is_digested_however_large_it_is(folder, index, name):
+    good = (folder / name).read_bytes()
+    overwrite(folder / name, good[:-1] + bytes([good[-1] ^ 1]))
+    assert refusal(index).file == f"{folder.name}/{name}"
+
+
+@pytest.mark.usefixtures("large")
+def test_an_entry_of_a_large_file_that_was_changed_is_an_error_once_it_is_read(folder, index):
+    good = (folder / "entries.jsonl").read_bytes()
+    overwrite(folder / "entries.jsonl", good[:9] + bytes([good[9] ^ 1]) + good[10:])
+    snapshot = open_snapshot(index)
+    snapshot.entry(1)
+    with pytest.raises(SnapshotDamaged, match=r"entries\.jsonl"):
+        snapshot.entry(0)
+    snapshot.close()
 
 
 @pytest.mark.parametrize("name", FILES)

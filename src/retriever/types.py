@@ -358,7 +358,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a snapshot is and must contain. `files` maps each file's name to its sha256."""
+    """What a snapshot is and must contain. `files` maps each file's name to its sha256, `sizes` to its bytes."""
 
     id: str
     format: int
@@ -370,6 +370,7 @@ class Manifest:
     lang: str
     files: Mapping[str, str]
     nearest: Nearest = EXACTLY
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 class Encoder(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,10 @@ class Prepared:
             index.add(self.vectors)
             _write(index, folder / EXACT)
             return
-        _write(self.rough, folder / ROUGH)
-        np.save(folder / KEPT, self.vectors.astype(np.float16, copy=False))
+        with ThreadPoolExecutor(1) as aside:
+            written = aside.submit(_write, self.rough, folder / ROUGH)
+            np.save(folder / KEPT, self.vectors.astype(np.float16, copy=False))
+            written.result()
 
 
 def prepare_vectors(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 from functools import partial
@@ -21,7 +22,7 @@ from retriever.feedback import Feedback, Tended
 from retriever.history import Kept, roll_back, snapshots
 from retriever.search import Searcher, encoder_of
 from retriever.settings import Settings
-from retriever.snapshot import Snapshot, current_id, open_snapshot, read_entries, read_manifest
+from retriever.snapshot import current_id, open_snapshot, read_entries, read_manifest, verified_manifest
 from retriever.types import Corpus, Encoder, Manifest, Recalled
 
 if TYPE_CHECKING:
@@ -46,10 +47,12 @@ def load_encoder_of(settings: Settings) -> Encoder:
 
 def run_build(settings: Settings, progress: Progress, *, force: bool = False) -> BuildReport:
     """Build the index that `settings` describe; `force` publishes it whatever the labelled questions say."""
-    from retriever.build import build
-    from retriever.review import review
+    with ThreadPoolExecutor(1) as aside:  # the digest of a model takes as long as what is imported meanwhile
+        loading = aside.submit(load_encoder_of, settings)
+        from retriever.build import build
+        from retriever.review import review
 
-    encoder = load_encoder_of(settings)
+        encoder = loading.result()
     least, recalled = settings.min_confidence, _recalled(settings)
     return build(
         settings.corpus,
@@ -205,7 +208,4 @@ def run_lint(settings: Settings, progress: Progress, *, compare: bool) -> Linted
 
 def describe(settings: Settings) -> Manifest:
     """Return what is served now; with `settings.verify`, every file's digest is checked first."""
-    if settings.verify:
-        snapshot: Snapshot = open_snapshot(settings.index)
-        snapshot.close()
-    return read_manifest(settings.index)
+    return verified_manifest(settings.index) if settings.verify else read_manifest(settings.index)

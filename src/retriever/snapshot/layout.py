@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retriever.types import Entry, Passage, PassageKind
 
-FORMAT = 7
+FORMAT = 8
 KINDS: tuple[PassageKind, ...] = ("question", "alternate", "answer", "sentence", "entry")
 PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start", "<u4"), ("end", "<u4")])
 LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from retriever.arrays import LARGE
 from retriever.errors import FormatMismatch, NoSnapshot, SnapshotDamaged
 from retriever.snapshot.files import digest_of
 from retriever.snapshot.layout import BUILD_AGAIN, FORMAT, GATE
@@ -87,10 +88,13 @@ def fingerprint(manifest: Manifest) -> str:
     return hashlib.sha256(msgspec.json.encode(replace(manifest, id=""), order="sorted")).hexdigest()[:12]
 
 
-def verified_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
-    """Return the manifest of the snapshot that is served, or of another, once every file has the digest it gives."""
+def verified_manifest(index: Path, snapshot_id: str | None = None, *, mapped: bool = True) -> Manifest:
+    """Return the manifest of the snapshot that is served, or of another, once its files have been held against it.
+
+    Every file must have the digest that it gives; without `mapped`, those that are only mapped need but have the size.
+    """
     manifest = read_manifest(index, snapshot_id)
-    verify(index / "snapshots" / manifest.id, manifest)
+    verify(index / "snapshots" / manifest.id, manifest, mapped=mapped)
     return manifest
 
 
@@ -101,8 +105,12 @@ def read_entries(index: Path) -> list[Entry]:
     return [msgspec.json.decode(line, type=Entry) for line in lines]
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
-    """Check every file of `folder` against the manifest. Raises SnapshotDamaged naming the first that differs."""
+def verify(folder: Path, manifest: Manifest, *, mapped: bool = True) -> None:
+    """Check every file of `folder` against the manifest. Raises SnapshotDamaged naming the first that differs.
+
+    Without `mapped`, of a large file of our own arrays or lines only the size is checked. No library parses it: it is
+    read number by number, an entry by its own checksum. Reading gigabytes would take what mapping them saves.
+    """
     try:
         found = {path.name for path in folder.iterdir()} - {"manifest.json"}
     except OSError as error:
@@ -110,16 +118,26 @@ def verify(folder: Path, manifest: Manifest) -> None:
     for name in sorted(found ^ set(manifest.files)):
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
         raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
-    for name, digest in manifest.files.items():
+    for name in manifest.files:
         try:
-            same = digest_of(folder / name) == digest
+            problem = _differs(folder / name, manifest, mapped=mapped)
         except OSError as error:
             problem = f"cannot be read: {error.strerror}"
             raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN) from error
-        if not same:
-            raise SnapshotDamaged(
-                f"{manifest.id}/{name}", "is not what was published (sha256 differs)", mend=BUILD_AGAIN
-            )
+        if problem:
+            raise SnapshotDamaged(f"{manifest.id}/{name}", f"is not what was published ({problem})", mend=BUILD_AGAIN)
+
+
+def _differs(path: Path, manifest: Manifest, *, mapped: bool) -> str:
+    """Return what of a file is not as the manifest says; nothing where all is."""
+    size = manifest.sizes[path.name]
+    if not mapped and size >= LARGE and path.suffix in _OURS:
+        return "" if path.stat().st_size == size else "its size differs"
+    return "" if digest_of(path) == manifest.files[path.name] else "sha256 differs"
+
+
+# Files that are mapped where they are large, and the entries. FAISS's and the encoder's are parsed by them, in memory.
+_OURS = {".npy", ".bin", ".jsonl"}
 
 
 def write_gate(folder: Path, gate: Gate) -> None:

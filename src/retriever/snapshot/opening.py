@@ -155,7 +155,7 @@ def open_snapshot(index: Path) -> Snapshot:
 def _open(index: Path, snapshot_id: str) -> Snapshot:
     held = hold(index / "snapshots" / snapshot_id)
     try:
-        manifest = verified_manifest(index, snapshot_id)
+        manifest = verified_manifest(index, snapshot_id, mapped=False)
         return load(held, index / "snapshots" / snapshot_id, manifest)
     except BaseException:
         held.close()

@@ -106,9 +106,10 @@ def _seal(
     paths = sorted(folder.iterdir())
     with ThreadPoolExecutor(READERS) as readers:
         files = dict(zip((path.name for path in paths), readers.map(_seal_file, paths), strict=True))
+    sizes = {path.name: path.stat().st_size for path in paths}
     now = datetime.now(UTC)
     made = now.isoformat(timespec="milliseconds")
-    draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files, nearest)
+    draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files, nearest, sizes)
     manifest = replace(draft, id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{fingerprint(draft)}")
     path = folder / "manifest.json"
     path.write_bytes(manifest_bytes(manifest))
