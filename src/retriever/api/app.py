@@ -23,9 +23,11 @@ from retriever.api.browse import add_browse
 from retriever.api.corpus import add_corpus
 from retriever.api.feedback import Note, add_feedback
 from retriever.api.guard import Guard
+from retriever.api.machines import add_machines
 from retriever.api.origins import Origins
 from retriever.api.pages import add_pages
 from retriever.api.problems import add_problem_handlers, problems_of
+from retriever.api.reading import Reading
 from retriever.api.replies import json_of
 from retriever.api.requests import AskFilters, AskQuery, AskRequest
 from retriever.api.service import Service
@@ -94,7 +96,9 @@ def create_app(
     _add_ask(app, service, k, note)
     _add_health(app, service)
     add_corpus(app, service)
-    add_browse(app, service, site)
+    reading = Reading(service, site)
+    add_browse(app, reading)
+    add_machines(app, reading, service, site)
     add_pages(app, service, site, k, note, feedback=feedback is not None)
     add_feedback(app, service, feedback)
     if admin:
