@@ -16,16 +16,24 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
 class HeldFile:
-    """An open file or folder, read at any place by several threads, and closed once however often it is told to."""
+    """An open file or folder, read at any place by several threads, and closed once however often it is told to.
+
+    What is in a file of up to `kept` bytes is read at once, and is the same whatever becomes of the file.
+    """
 
     _handle: int | None = None
+    _content: bytes | None = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: int = 0) -> None:
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if kept and (size := os.fstat(self._handle).st_size) <= kept:
+            self._content = os.pread(self._handle, size, 0)
 
     def read(self, length: int, start: int) -> bytes:
         if self._handle is None:
             raise ValueError("the snapshot is closed")
+        if self._content is not None:
+            return self._content[start : start + length]
         return os.pread(self._handle, length, start)
 
     def lock(self, kind: int) -> bool:
@@ -41,7 +49,7 @@ class HeldFile:
         return True
 
     def close(self) -> None:
-        handle, self._handle = self._handle, None
+        handle, self._handle, self._content = self._handle, None, None
         if handle is not None:
             os.close(handle)
 

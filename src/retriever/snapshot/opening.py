@@ -162,6 +162,10 @@ def _open(index: Path, snapshot_id: str) -> Snapshot:
         raise
 
 
+# Entries of so many bytes, some ten thousand, are kept in memory: a file that is cut short under a server is no fault.
+_KEPT = 16 * 2**20
+
+
 def load(held: HeldFile, folder: Path, manifest: Manifest) -> Snapshot:
     """Return the snapshot in `folder`, which is held and has been verified, open."""
     from retriever.vectors import open_vectors
@@ -179,7 +183,7 @@ def load(held: HeldFile, folder: Path, manifest: Manifest) -> Snapshot:
         kinds=passages["kind"].copy(),
         folder=folder,
         _held=held,
-        _entries=HeldFile(folder / "entries.jsonl"),
+        _entries=HeldFile(folder / "entries.jsonl", _KEPT),
         _lines=lines,
         _passages=passages,
         _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=Spans),
