@@ -12,6 +12,8 @@ MAX_LISTED = 500
 """Entries that can be listed at once: a page of them is already long."""
 _CATEGORY = f"metadata.{CATEGORY}"
 _QUESTION = KINDS.index("question")
+# How far a cosine stands above that of texts that have nothing in common, where one question is related to another.
+_RELATED = 0.2
 # Entries that ask the same are one to whoever looks for another question.
 _SPARE = 3
 
@@ -48,16 +50,16 @@ def listing_of(snapshot: Snapshot, allowed: Mask, category: str | None, start: i
 def related_to(snapshot: Snapshot, ordinal: int, allowed: Mask, count: int) -> tuple[Related, ...]:
     """Return up to `count` of the `allowed` entries whose questions are nearest to that of the entry at `ordinal`.
 
-    Each question is there once, and the entry's own is not.
+    Each question is there once, and the entry's own is not, nor what is hardly nearer than any other text.
     """
     of_questions = Allowed.of((snapshot.kinds == _QUESTION) & allowed[snapshot.owners])
     vector = snapshot.vectors.get(snapshot.starts[ordinal : ordinal + 1])[0]
-    wanted = _SPARE * (count + 1)
+    wanted, least = _SPARE * (count + 1), snapshot.manifest.calibration.floor + _RELATED
     while True:
         near = snapshot.vectors.search(vector, wanted, of_questions)
-        rows = near.rows[np.lexsort((near.rows, -near.scores))]
+        rows = near.rows[np.lexsort((near.rows, -near.scores))][: int(np.count_nonzero(near.scores >= least))]
         found = _distinct(snapshot, ordinal, rows, count)
-        if len(found) == count or len(rows) < wanted:
+        if len(found) == count or len(rows) < wanted:  # all that are near were found, or there are no more
             return found
         wanted *= 4
 

@@ -151,6 +151,7 @@ class Searcher:
         self._permits: dict[Hashable, _Permit] = {}
         self._cards: dict[int, Card] = {}
         self._facets: tuple[date, Facets] | None = None
+        self._related: dict[tuple[int, int, date], tuple[Related, ...]] = {}
 
     @classmethod
     def open(
@@ -289,9 +290,17 @@ class Searcher:
         return None if ordinal is None else self._snapshot.entry(ordinal)
 
     def related(self, entry_id: str, count: int) -> tuple[Related, ...]:
-        """Return up to `count` other entries whose questions are nearest to that of an entry, each question once."""
+        """Return up to `count` other entries whose questions are near to that of an entry, each question once."""
         ordinal = self._ordinal(entry_id)
-        return () if ordinal is None else related_to(self._snapshot, ordinal, self._mask(Filters()), count)
+        if ordinal is None:
+            return ()
+        key = ordinal, count, self._today()
+        known = self._related.get(key)
+        if known is None:
+            if len(self._related) >= _KEPT_CARDS:
+                self._related.clear()
+            known = self._related[key] = related_to(self._snapshot, ordinal, self._mask(Filters()), count)
+        return known
 
     def listing(
         self, category: str | None = None, *, filters: Filters | None = None, start: int = 0, count: int = 50

@@ -30,7 +30,9 @@ class Served:
         self.searcher = searcher
         self.manifest = searcher.manifest
         self.examples = searcher.sample(_EXAMPLES)
-        searcher.suggest("waarmm upp")  # so that nobody who types waits for what is made when it is first needed
+        searcher.suggest(
+            "waar waarmm waarmmuppp"
+        )  # so that nobody who types waits for what is made when it is first needed
         self.users = 0
         self.retired = False
 
