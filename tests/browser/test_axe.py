@@ -35,6 +35,9 @@ PAGES = {
     "nearest": address_of(FOREIGN),
     "nothing": address_of(ASKED) + "&tag=unheard",
     "filtered": address_of(ASKED) + "&tag=retriever",
+    "all questions": "/browse",
+    "a section": "/browse/First%20steps",
+    "an entry": "/entry/what-hardware-do-i-need-eaed29f0",
 }
 
 

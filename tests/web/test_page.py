@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -234,6 +235,16 @@ def test_a_source_without_a_title_is_its_file_and_line():
 
 def test_a_source_without_a_line_is_its_file():
     assert "shop/returns.md:" not in results(replace(HIT, source=Source("shop/returns.md")))
+
+
+def test_a_hit_that_holds_no_longer_is_labelled_with_its_day():
+    html = results(replace(HIT, validity="expired", valid_until=date(2025, 3, 31)))
+    assert '<span class="validity expired">was valid until 31 March 2025</span>' in html
+
+
+def test_a_hit_that_does_not_hold_yet_is_labelled_with_its_day():
+    html = results(replace(HIT, validity="upcoming", valid_from=date(2030, 6, 1)))
+    assert '<span class="validity">valid from 1 June 2030</span>' in html
 
 
 def test_tags_are_listed():
