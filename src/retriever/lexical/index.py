@@ -53,19 +53,24 @@ def index_words(entries: Iterable[Entry], lang: str, known: Iterable[str], kept:
 
 def _fields(documents: Documents) -> dict[str, dict[str, NDArray[Any]]]:
     """Return the arrays of each field: what is asked, all words, and all pairs of neighbouring words."""
-    keys = keys_in(documents.terms, len(documents.terms))
+    keys, count = keys_in(documents.terms, len(documents.terms)), documents.count
     asked = documents.asked + documents.asked_chunks
     answered = documents.answered + documents.answered_chunks
-    pairs_asked, pairs = documents.asked.neighbours(len(keys)), documents.answered.neighbours(len(keys))
-    words = asked.times(_QUESTION_TIMES) + answered
-    pairs = pairs_asked.times(_QUESTION_TIMES) + pairs
-    found, numbers = np.unique(pairs.terms, return_inverse=True)
-    keys_of_pairs = pair_keys(keys[found // max(len(keys), 1)], keys[found % max(len(keys), 1)])
     return {
-        "question": bm25_columns(keys, asked, documents.count),
-        "words": bm25_columns(keys, words, documents.count),
-        "pairs": bm25_columns(keys_of_pairs, Occurrences(numbers, pairs.entries), documents.count),
+        "question": bm25_columns(keys, asked, count),
+        "words": bm25_columns(keys, asked.times(_QUESTION_TIMES) + answered, count),
+        "pairs": bm25_columns(*_pairs(documents, keys), count),
     }
+
+
+def _pairs(documents: Documents, keys: Keys) -> tuple[Keys, Occurrences]:
+    """Return the keys of the pairs of neighbouring words, and where each pair stands."""
+    asked, answered = documents.asked.neighbours(len(keys)), documents.answered.neighbours(len(keys))
+    pairs = asked.times(_QUESTION_TIMES) + answered
+    found, numbers = np.unique(pairs.terms, return_inverse=True)
+    # Without terms there are no pairs either.
+    first, second = np.divmod(found, max(len(keys), 1))
+    return pair_keys(keys[first], keys[second]), Occurrences(numbers.astype(np.int32), pairs.entries)
 
 
 class Lexical:

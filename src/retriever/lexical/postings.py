@@ -24,10 +24,13 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
-    """Where terms stand: the number of each and its entry, shape (occurrences,) both, in the order of the text."""
+    """Where terms stand: the number of each and its entry, shape (occurrences,) both, in the order of the text.
 
-    terms: Numbers
-    entries: Numbers
+    Of a million entries there are a hundred million: so numbers have 4 bytes, but those of pairs.
+    """
+
+    terms: NDArray[np.integer[Any]]
+    entries: NDArray[np.int32]
 
     def __add__(self, other: Occurrences) -> Occurrences:
         return Occurrences(np.append(self.terms, other.terms), np.append(self.entries, other.entries))
@@ -39,7 +42,7 @@ class Occurrences:
     def map(self, places: Sequence[Sequence[int]]) -> Occurrences:
         """Return them with term `n` replaced by the terms `places[n]`, in order."""
         counts = np.fromiter(map(len, places), np.int64, len(places))
-        flat = np.fromiter((term for terms in places for term in terms), np.int64, int(counts.sum()))
+        flat = np.fromiter((term for terms in places for term in terms), np.int32, int(counts.sum()))
         many = counts[self.terms]
         # The first of each, and how far on from it: what a loop over all would do.
         firsts = np.cumsum(counts) - counts
@@ -49,7 +52,7 @@ class Occurrences:
     def neighbours(self, terms: int) -> Occurrences:
         """Return the pairs of neighbours in one entry: of terms m and n, of `terms` that there are, m * terms + n."""
         together = self.entries[1:] == self.entries[:-1]
-        pairs = self.terms[:-1] * terms + self.terms[1:]
+        pairs = self.terms[:-1].astype(np.int64) * terms + self.terms[1:]
         return Occurrences(pairs[together], self.entries[1:][together])
 
 

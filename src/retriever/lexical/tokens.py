@@ -40,9 +40,9 @@ class Tokens:
 
     def of(self, text: int) -> Occurrences:
         """Return where the words of one text of each entry stand."""
-        parts = np.repeat(np.arange(self.lengths.size), self.lengths.ravel())
+        parts = np.repeat(np.arange(self.lengths.size, dtype=np.int32), self.lengths.ravel())
         there = parts % 4 == text
-        return Occurrences(self.ids[there].astype(np.int64), parts[there] // 4)
+        return Occurrences(self.ids[there], parts[there] // 4)
 
     def pick(self, places: NDArray[np.int64]) -> Tokens:
         """Return those of the entries at `places`, in that order."""
