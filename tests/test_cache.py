@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hashing import SPEC, HashingEncoder
-from retriever.cache import KeptBytes, VectorCache, keys_of
+from retriever.cache import Borrowed, KeptBytes, VectorCache, keys_of
 from retriever.errors import PublishFailed
 
 TEXTS = ["one", "two", "three"]
@@ -194,3 +194,38 @@ def test_a_file_of_bytes_found_damaged_while_it_is_written_is_made_anew(tmp_path
         for key in keys:
             kept[key] = b"value" * 100
         assert set(kept) == set(keys)
+
+
+# --- to look at only ----------------------------------------------------------------------------------------------
+
+
+def test_borrowed_bytes_are_those_that_are_kept(readings):
+    with KeptBytes(readings) as kept, Borrowed(readings) as borrowed:
+        kept[b"one"] = b"first"
+        assert borrowed[b"one"] == b"first"
+        assert b"two" not in borrowed
+
+
+def test_nothing_is_written_to_what_is_borrowed(readings):
+    with KeptBytes(readings) as kept:
+        kept[b"one"] = b"first"
+    before = readings.read_bytes()
+    with Borrowed(readings) as borrowed:
+        borrowed[b"two"] = b"second"
+        assert (borrowed[b"two"], list(borrowed)) == (b"second", [b"two"])
+        del borrowed[b"two"]
+        assert b"two" not in borrowed
+    assert readings.read_bytes() == before
+
+
+def test_where_there_is_nothing_to_borrow_nothing_is_made(tmp_path):
+    with Borrowed(tmp_path / "readings.sqlite") as borrowed:
+        assert b"one" not in borrowed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_read_is_borrowed_by_nobody_and_left_as_it_is(readings):
+    readings.write_bytes(b"no database" * 100)
+    with Borrowed(readings) as borrowed:
+        assert b"one" not in borrowed
+    assert readings.read_bytes() == b"no database" * 100

@@ -233,6 +233,52 @@ def test_a_fence_that_hides_the_rest_of_a_file_is_told_with_its_line(linted):
     assert [(f.kind, f.file, f.line) for f in found] == [("broken", "shop.md", 7)]
 
 
+# --- one sentence, but for a number -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "values"),
+    [
+        ("Connect to the server on port 5432.", "Connect to the server on port 5433.", ("port 5432", "port 5433")),
+        (
+            "Ask. The office is on floor 3 of it.",
+            "The office is on floor three.\nThe office is on floor 4 of it.",
+            ("floor 3 of", "floor 4 of"),
+        ),
+        (
+            "About 1 week, then 2 weeks for the project.",
+            "About 4 week, then 2 weeks for the project.",
+            ("About 1 week", "About 4 week"),
+        ),
+        (
+            "You send it back by the 15th of the month.",
+            "You send it back by the 16th of the month.",
+            ("the 15th of", "the 16th of"),
+        ),
+    ],
+)
+def test_answers_with_a_sentence_that_is_the_same_but_for_a_number_conflict(one, other, values):
+    assert conflict(one, other).values == values
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Connect to the server on port 5,432.", "Connect to the server on port 5432!"),
+        ("It is answered by 3 of our people.", "It is answered by three of our people."),
+        ("1. Open the door of the shop", "2. Open the door of the shop"),
+        ("Room 3 is open today, all day. Room 4 is open today, all day.", "Room 4 is open today, all day."),
+        ("See it at https://example.org/a/3 on this page.", "See it at https://example.org/a/4 on this page."),
+        ("It runs on version 2.3.1 of the server.", "It runs on version 2.3.2 of the server."),
+        ("The grid is made so: app.grid(4, 2) and shown.", "The grid is made so: app.grid(5, 2) and shown."),
+        ("For example, the server is on port 5432.", "For example, the server is on port 5433."),
+        ("Floor 3.", "Floor 4."),
+    ],
+)
+def test_answers_that_say_the_same_or_state_nothing_do_not(one, other):
+    assert conflict(one, other) is None
+
+
 # --- links --------------------------------------------------------------------------------------------------------
 
 POST = "# Post\n\n## How late is it? {#late}\n\nUp to a week, by the rules of the post.\n"

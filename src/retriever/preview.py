@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from retriever.cache import READINGS, Borrowed
 from retriever.errors import SnapshotError
 from retriever.readers import findings, names_of, read_corpus, read_golden
 from retriever.snapshot import current_id, read_entries
@@ -59,7 +60,8 @@ class Preview:
 
 def preview(paths: Sequence[Path], index: Path, *, lang: str) -> Preview:
     """Return what a build of the corpus at `paths` would change in `index`. Raises CorpusError as `build` does."""
-    corpus, golden = read_corpus(paths, lang=lang), read_golden(paths)
+    with Borrowed(index / READINGS) as kept:  # what the last build read is read as quickly
+        corpus, golden = read_corpus(paths, lang=lang, kept=kept), read_golden(paths)
     try:
         old = {entry.id: entry for entry in read_entries(index)}
         snapshot: str | None = current_id(index)

@@ -188,11 +188,12 @@ def run_export(settings: Settings, form: str, corpus: Sequence[Path] | None) -> 
 
 def run_lint(settings: Settings, progress: Progress, *, compare: bool) -> Linted:
     """Return what should be mended in what is served; `compare` says that it must be of the corpus as it is now."""
+    from retriever.cache import READINGS, Borrowed
     from retriever.lint import check_fresh, lint
     from retriever.readers import read_corpus
 
-    with closing(open_snapshot(settings.index)) as snapshot:
-        corpus = read_corpus(settings.corpus, lang=settings.lang) if compare else Corpus((), ())
+    with closing(open_snapshot(settings.index)) as snapshot, Borrowed(settings.index / READINGS) as kept:
+        corpus = read_corpus(settings.corpus, lang=settings.lang, kept=kept) if compare else Corpus((), ())
         if compare:
             named = " ".join(f"--corpus {path}" for path in settings.corpus)
             check_fresh(snapshot, corpus, mend=f"Build it: retriever build {named} --index {settings.index}")

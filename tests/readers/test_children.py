@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from retriever.errors import CorpusError
 from retriever.readers.children import CHILDREN, Children
 from retriever.readers.jobs import Job, memory_for
+from retriever.readers.safe import checked
 
 JOB = Job("a.md", ".md", "A", "en", 100_000)
 # A child whose reader does `%s` with a file that says so, and reads others as ever.
@@ -112,6 +115,44 @@ def test_the_settings_of_the_environment_do_not_reach_a_child(children, monkeypa
     monkeypatch.setenv("RETRIEVER_TOKEN", "secret")
     pool = children("data = GOOD = b'# ' + os.environ.get('RETRIEVER_TOKEN', 'none').encode() + b'?\\n\\nYes.\\n'")
     assert pool.parse(JOB, HARMFUL).entries[0].question == "none?"
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>Yes<img src=x onerror=alert(1)>.</p>", "<p>Yes<img>.</p>"),
+        ("<p>Yes.</p><script>alert(1)</script>", "<p>Yes.</p>"),
+        ("<p onclick='alert(1)'>Yes.</p>", "<p>Yes.</p>"),
+        ("<a href='javascript:alert(1)'>Yes.</a>", '<a rel="nofollow noopener">Yes.</a>'),
+    ],
+)
+def test_what_pages_would_show_as_it_is_is_not_taken_on_a_childs_word(children, html, shown):
+    harm = f"parsed = read(job, data); object.__setattr__(parsed.entries[0].answer[0], 'html', {html!r}); return parsed"
+    assert children(harm).parse(JOB, HARMFUL).entries[0].answer[0].html == shown
+
+
+def test_more_tags_than_any_answer_has_are_shown_as_text_at_once():
+    assert checked("<b>" * 50_000) == "&lt;b&gt;" * 50_000
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from retriever.readers import read_corpus
+print(len(read_corpus([Path(sys.argv[1])]).entries))
+"""
+
+
+@pytest.mark.parametrize("beside", ["script", "working folder"])
+def test_what_lies_beside_a_script_or_where_it_runs_is_no_module_of_a_child(tmp_path, beside):
+    (tmp_path / "yaml.py").write_text("raise SystemExit")
+    (tmp_path / "build.py").write_text(SCRIPT)
+    (tmp_path / "faq.yaml").write_text("- question: Good?\n  answer: Yes.\n")
+    program = [tmp_path / "build.py"] if beside == "script" else ["-c", SCRIPT]
+    where = tmp_path if beside == "working folder" else tmp_path.parent
+    command = [sys.executable, *program, tmp_path / "faq.yaml"]
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_a_large_file_may_take_more_than_a_small_one():

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.cache import KeptBytes
+from retriever.cache import READINGS, KeptBytes
 from retriever.errors import CorpusError, PublishFailed
 from retriever.readers import read_corpus, read_golden
 from retriever.snapshot import encode_entries
@@ -44,7 +44,7 @@ def read(paths: Sequence[Path], index: Path, lang: str, *, labelled: bool) -> Re
 
     Raises CorpusError if nothing can be indexed or a labelled question cannot be read.
     """
-    with kept_in(index / "readings.sqlite") as kept:
+    with kept_in(index / READINGS) as kept:
         corpus = read_corpus(paths, lang=lang, kept=kept)
     entries = sorted(corpus.entries, key=lambda entry: entry.id)
     if not any(entry.kind == "faq" for entry in entries):

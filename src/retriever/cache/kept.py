@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +45,50 @@ class KeptBytes(MutableMapping[bytes, bytes]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+class Borrowed(MutableMapping[bytes, bytes]):
+    """The bytes that a file of `KeptBytes` holds, for who must not write to it: what is put is held here alone.
+
+    Where there is no such file, or none that can be read now, nothing is found. It counts and names what was put.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._own: dict[bytes, bytes] = {}
+        self._db: sqlite3.Connection | None = None
+        with suppress(sqlite3.Error):
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+
+    def __enter__(self) -> Borrowed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._db:
+            self._db.close()
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._own[key] if key in self._own else self._found(key)
+
+    def _found(self, key: bytes) -> bytes:
+        row = None
+        with suppress(sqlite3.Error):
+            sql = "SELECT digest, bytes FROM kept WHERE key = ?"
+            row = self._db.execute(sql, [key]).fetchone() if self._db else None
+        if row is None or not isinstance(row[1], bytes) or row[0] != _digest(key, row[1]):
+            raise KeyError(key)
+        return row[1]
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self._own[key] = value
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._own[key]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._own))
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 def _digest(key: bytes, value: bytes) -> bytes:

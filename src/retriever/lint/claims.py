@@ -1,6 +1,7 @@
 """What an answer states that another can contradict: numbers with a unit, dates, times, yes or no. Pure functions.
 
-Made for precision: two answers conflict only where each gives one single value of a kind, and the two differ.
+Made for precision: two answers conflict only where each gives one single value of a kind, and the two differ; or where
+a sentence of one stands in the other as well, word for word, but for a number.
 """
 
 from __future__ import annotations
@@ -82,7 +83,50 @@ def conflict(one: str, other: str) -> Conflict | None:
             (value, shown), (their_value, their_shown) = *mine.items(), *theirs.items()
             if not _agree(value, their_value):
                 return Conflict(kind, (shown, their_shown))
+    return _in_one_sentence(one, other)
+
+
+# Where a sentence ends; what is a number in one, and not part of a name, an address, a version or code.
+_END = re.compile(r"(?<=[.!?:;])\s+|\n+|\t+")
+_ADDRESS = re.compile(r"\S*(?:://|www\.|[\\/@=_])\S*")
+_ITEM = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+")
+_FIGURE = re.compile(
+    rf"(?<![\w.,:#])(?:(\d[\d,]*(?:\.\d+)?)(?:st|nd|rd|th)?|({'|'.join(_SPOKEN)}))(?![\w:#]|[.,-]\w)", re.I
+)
+_CALL = re.compile(r"\w\(|[{}]|;\s*$")  # code, whose numbers are no claims
+_LEAST_WORDS = 4  # with fewer, two sentences are alike by chance
+
+
+def _in_one_sentence(one: str, other: str) -> Conflict | None:
+    """Return the first sentence of `one` that `other` has with other numbers, as the numbers that differ."""
+    theirs = _figures(other)
+    for words, mine in _figures(one).items():
+        if words in theirs and not mine.keys() & theirs[words].keys():
+            (figures, shown), (their_figures, their_shown) = next(iter(mine.items())), next(iter(theirs[words].items()))
+            at = next(n for n, (a, b) in enumerate(zip(figures, their_figures, strict=True)) if a != b)
+            return Conflict("number", (shown[at], their_shown[at]))
     return None
+
+
+def _figures(answer: str) -> dict[str, dict[tuple[str, ...], tuple[str, ...]]]:
+    """Return by a sentence's words, its numbers left out, the numbers that `answer` has in it, and each with a word."""
+    found: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {}
+    for sentence in _END.split(answer):
+        if _CALL.search(sentence) or _EXAMPLE.search(sentence):
+            continue
+        plain = _ADDRESS.sub("@", _ITEM.sub("", sentence))
+        figures = list(_FIGURE.finditer(plain))
+        words = re.findall(r"#|[^\W\d_]+", _FIGURE.sub("#", plain).lower())
+        if figures and len(words) - words.count("#") >= _LEAST_WORDS:
+            amounts = tuple(_amount(figure[1] or figure[2]) for figure in figures)
+            found.setdefault(" ".join(words), {}).setdefault(amounts, tuple(_shown(plain, one) for one in figures))
+    return found
+
+
+def _shown(sentence: str, figure: re.Match[str]) -> str:
+    """Return a number with the word before it and the one after."""
+    before, after = sentence[: figure.start()].split()[-1:], sentence[figure.end() :].split()[:1]
+    return " ".join([*before, figure[0], *after]).strip(" .,;:()")
 
 
 def _agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

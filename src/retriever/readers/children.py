@@ -12,14 +12,16 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO
 
 import msgspec
 
 from retriever.errors import CorpusError
 from retriever.readers.jobs import LENGTH, LENGTHS, MAX_REPLY, MIB, READY, Job, Parsed, memory_for, seconds_for
-from retriever.types import Refusal
+from retriever.readers.safe import checked
+from retriever.types import Entry, Refusal
 
 _PROGRAM = "from retriever.readers.limits import main; main()"
 # A reader that waits takes no processor time; a busy machine may make one that works wait as well.
@@ -40,7 +42,7 @@ class _Child:
 
     def __init__(self, program: str) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("RETRIEVER_")}
-        environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        environ["PYTHONPATH"] = os.pathsep.join(_trusted())
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and a program of ours
                 [sys.executable, "-P", "-c", program],
@@ -91,7 +93,9 @@ class _Child:
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
         if length > MAX_REPLY:
             raise msgspec.ValidationError("too long")
-        return msgspec.json.decode(self._read(length), type=Parsed)
+        parsed = msgspec.json.decode(self._read(length), type=Parsed)
+        # A file that took its reader over speaks through it: what pages show as it is, is not taken on its word.
+        return replace(parsed, entries=[_checked(entry) for entry in parsed.entries])
 
     def _read(self, length: int) -> bytes:
         data = self._out.read(length)
@@ -116,6 +120,27 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _checked(entry: Entry) -> Entry:
+    html = [checked(paragraph.html) for paragraph in entry.answer]
+    if all(safe is paragraph.html for safe, paragraph in zip(html, entry.answer, strict=True)):
+        return entry
+    answer = [replace(paragraph, html=safe) for safe, paragraph in zip(html, entry.answer, strict=True)]
+    return replace(entry, answer=tuple(answer))
+
+
+def _trusted() -> list[str]:
+    """Return where modules are imported from, less the folder of the script that runs and the one it runs in.
+
+    What lies beside the files of an owner is no module of ours, whatever its name.
+    """
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    near = {Path(script).resolve().parent} if script else set()
+    with suppress(OSError):  # it may be gone
+        near.add(Path.cwd())
+    ours = str(Path(__file__).parents[2])
+    return [ours, *(path for path in sys.path if path and path != ours and Path(path).resolve() not in near)]
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""An answer as written (plain text, Markdown or HTML) → paragraphs of plain text and sanitised HTML. nh3 lives here.
+"""An answer as written (plain text, Markdown or HTML) → paragraphs of plain text and sanitised HTML.
 
 Both come from one walk over the sanitised HTML, so that their characters, white space aside, are the same.
 """
@@ -9,10 +9,10 @@ import re
 from html import escape
 from html.parser import HTMLParser
 
-import nh3
 from markdown_it import MarkdownIt
 
 from retriever.readers.drafts import Flaw, Markup, clean
+from retriever.readers.safe import ALLOWED, BLOCKS, CONTAINERS, FRAMES, LINES, sanitised
 from retriever.types import Paragraph
 
 # html5ever takes quadratic time for elements nested n deep: 10,000 are 0.3 s, 60,000 would be 7 s.
@@ -24,25 +24,6 @@ _MARKS = re.compile(r"[\[\]!*_~`<&\\|]")
 # Deeper Markdown is dropped by markdown-it without a word (20 levels by default).
 MAX_NESTING = 100
 
-_BLOCKS = {"p", "ul", "ol", "dl", "pre", "table", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"}
-_LINES = _BLOCKS | {"li", "dt", "dd", "tr", "caption", "thead", "tbody", "tfoot", "div", "summary"}
-_CONTAINERS = {
-    "div",
-    "section",
-    "article",
-    "main",
-    "header",
-    "footer",
-    "aside",
-    "details",
-    "summary",
-    "figure",
-    "figcaption",
-}
-_FRAMES = {"table", "thead", "tbody", "tfoot", "tr", "ul", "ol", "dl"}
-_INLINE = {"a", "abbr", "b", "br", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "q", "s", "samp"}
-_INLINE |= {"small", "strong", "sub", "sup", "u", "var"}
-_ALLOWED = _LINES | _CONTAINERS | _INLINE | {"td", "th", "hr", "img"}
 # Tags that go while the text inside them stays.
 _DISSOLVED = {
     "acronym",
@@ -62,7 +43,7 @@ _DISSOLVED |= {"label", "legend", "mark", "nav", "span", "strike", "tt", "wbr"}
 _DROPPED = ("script", "style", "iframe", "template", "svg", "math", "object", "noscript", "head", "title")
 
 _NAMES = "|".join(
-    sorted({case for name in _ALLOWED | _DISSOLVED for case in (name, name.upper())}, key=len, reverse=True)
+    sorted({case for name in ALLOWED | _DISSOLVED for case in (name, name.upper())}, key=len, reverse=True)
 )
 _ATTRIBUTES = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*"""
 # A `<` that opens no whole tag of HTML is text: `List<String>`, `<your-name>`, `a <b`. It must not be lost.
@@ -76,7 +57,7 @@ _FORMATTED = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"""https?://[^\s<>"'`]{1,2000}""")
-_BLOCK = re.compile(rf"<(?:{'|'.join(sorted(_BLOCKS | {'div', 'li', 'td'}))})[ >]")
+_BLOCK = re.compile(rf"<(?:{'|'.join(sorted(BLOCKS | {'div', 'li', 'td'}))})[ >]")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 MARKDOWN = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
@@ -121,13 +102,7 @@ def _plain(block: str) -> Paragraph:
 def _from_html(html: str) -> tuple[Paragraph, ...]:
     if html.count("<") > MAX_TAGS:
         raise Flaw(f"the answer has more than {MAX_TAGS:,} tags: make it shorter, or write it as plain text")
-    safe = nh3.clean(
-        _keep_text(html),
-        tags=_ALLOWED,
-        attributes={"a": {"href"}, "img": {"alt"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}},
-        url_schemes={"http", "https", "mailto"},
-        link_rel="nofollow noopener",
-    )
+    safe = sanitised(_keep_text(html))
     walk = _Walk()
     walk.feed(safe)
     walk.close()
@@ -178,13 +153,13 @@ class _Walk(HTMLParser):
         self._breaks = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not self._open and tag in _CONTAINERS | _BLOCKS | {"hr"}:
+        if not self._open and tag in CONTAINERS | BLOCKS | {"hr"}:
             self.end_paragraph()
         if tag == "img":
             self.handle_data(dict(attrs).get("alt") or "")
         elif tag == "br":
             self._break()
-        elif tag != "hr" and not (tag in _CONTAINERS and not self._open):
+        elif tag != "hr" and not (tag in CONTAINERS and not self._open):
             self._separate(tag)
             self._open.append(tag)
             self._verbatim += tag == "pre"
@@ -198,7 +173,7 @@ class _Walk(HTMLParser):
             self._html.append(f"</{tag}>")
             self._verbatim -= tag == "pre"
             self._separate(tag, ending=True)
-        if not self._open and tag in _CONTAINERS | _BLOCKS:
+        if not self._open and tag in CONTAINERS | BLOCKS:
             self.end_paragraph()
 
     def handle_data(self, data: str) -> None:
@@ -209,7 +184,7 @@ class _Walk(HTMLParser):
         if self._verbatim:
             self._text.append(data)
             return
-        if not data.strip() and self._open and self._open[-1] in _FRAMES:
+        if not data.strip() and self._open and self._open[-1] in FRAMES:
             return
         data = _SPACES.sub(" ", data)
         at_start = not self._text or self._text[-1].endswith(("\n", "\t", " "))
@@ -237,7 +212,7 @@ class _Walk(HTMLParser):
     def _separate(self, tag: str, *, ending: bool = False) -> None:
         """Put white space into the text where the page shows a new line or cell."""
         last = self._text[-1] if self._text else "\n"
-        if tag in _LINES and not last.endswith("\n"):
+        if tag in LINES and not last.endswith("\n"):
             self._text.append("\n")
         elif tag in {"td", "th"} and not ending and not last.endswith(("\n", "\t")):
             self._text.append("\t")
