@@ -16,7 +16,7 @@ from retriever.api.admin import Admin
 from retriever.rebuild import Job, look, start_job
 from retriever.settings import load_settings
 
-from .conftest import HOST, children, running, serving, wait_for
+from .conftest import HOST, RETRIEVER, children, running, serving, wait_for
 
 TOKEN = "correct horse battery staple".replace(" ", "-")
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -198,6 +198,15 @@ def test_one_that_is_killed_is_known_to_be_dead(owned):
     assert "killed" in owned.look()["error"]
     assert owned.start().status_code == 202
     assert owned.ended()["state"] == "done"
+
+
+def test_a_rollback_by_command_is_served_within_two_seconds(owned):
+    now = httpx.get(f"{owned.url}/readyz").json()["snapshot"]
+    command = [RETRIEVER, "rollback", "--index", owned.home / "index", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    before = json.loads(done.stdout)["id"]
+    assert before < now
+    wait_for(lambda: httpx.get(f"{owned.url}/ask?q=opening+hours").json()["snapshot"] == before, 2)
 
 
 def test_the_token_is_in_no_log(owned):

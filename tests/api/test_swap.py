@@ -172,7 +172,8 @@ def test_ready_tells_of_a_snapshot_that_cannot_be_opened_and_of_the_one_that_ser
         assert "vectors.faiss: is not what was published" in ready["problem"]
 
 
-CLIENTS, REQUESTS, SECONDS_APART = 8, 2000, 1.5
+CLIENTS, REQUESTS, REBUILDS, SECONDS_APART = 8, 5000, 5, 1.5
+PATIENCE = 300
 
 
 class Load:
@@ -209,7 +210,9 @@ def rebuilt(tmp_path_factory, real_encoder):
         clients = [pool.submit(load.ask) for _ in range(CLIENTS)]
         time.sleep(SECONDS_APART)
         before = rss(server.pid)
-        for number in range(1, 6):
+        for number in range(1, REBUILDS + 1):
+            # Spread over the whole load, with time for each to be served.
+            wait_for(lambda: len(load.replies) >= number * REQUESTS // (REBUILDS + 1), PATIENCE)  # noqa: B023
             if number == 3:
                 publish_damaged(home, real_encoder)
             else:
