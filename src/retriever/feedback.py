@@ -170,7 +170,7 @@ class Feedback:
             # Questions are their askers': nobody else on this machine is to read them.
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             with self._turn, closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
-                db.executescript("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = NORMAL;" + _TABLES)
+                db.executescript("PRAGMA synchronous = NORMAL;" + _TABLES)
                 yield db
         except (OSError, sqlite3.Error) as error:
             raise FeedbackError(

@@ -162,6 +162,8 @@ class _Teller:
             _tell(self._index, self.job)
 
     def end(self, state: State, *, report: BuildReport | None = None, error: str | None = None) -> None:
+        what = f"snapshot {report.snapshot} {'published' if report.published else 'serves on'}" if report else error
+        sys.stderr.write(f"rebuild: {state}: {what}\n")
         told = msgspec.to_builtins(report) if report else None
         _tell(self._index, replace(self.job, state=state, ended=_now(), report=told, error=error))
 

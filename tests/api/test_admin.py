@@ -209,8 +209,10 @@ def test_a_rollback_by_command_is_served_within_two_seconds(owned):
     wait_for(lambda: httpx.get(f"{owned.url}/ask?q=opening+hours").json()["snapshot"] == before, 2)
 
 
-def test_the_token_is_in_no_log(owned):
-    assert TOKEN not in (owned.home / "serve.log").read_text()
+def test_the_log_tells_how_each_ended_and_not_the_token(owned):
+    log = (owned.home / "serve.log").read_text()
+    assert [word for word in ("done", "refused", "failed") if f"rebuild: {word}: " not in log] == []
+    assert TOKEN not in log
 
 
 def test_where_the_index_cannot_be_written_no_build_is_started(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriever.errors import CorpusError
@@ -154,6 +154,7 @@ def test_ids_do_not_depend_on_the_order(given_entries, random):
     assert by_id[0] == by_id[1]
 
 
+@settings(deadline=None)  # a child is started now and then, which takes as long as the machine is busy
 @given(st.sampled_from(SUFFIXES), st.text("aQA:#-*`<>[]{}\",;\n\t?&'_|=1\\ é", max_size=60))
 def test_no_text_of_any_format_is_a_failure_of_ours(suffix, text):
     parsed = parse(Job("fuzz", suffix, "Fuzz", "en", 1_000), text.encode())
@@ -165,3 +166,13 @@ def test_no_text_of_any_format_is_a_failure_of_ours(suffix, text):
 
 def test_the_suffixes_that_are_read_are_those_of_the_formats():
     assert set(SUFFIXES) == {*FORMATS, *BINARY, ".zip"}
+
+
+def test_what_office_keeps_of_an_open_file_is_passed_over(tmp_path):
+    (tmp_path / "~$faq.docx").write_bytes(b"somebody")
+    (tmp_path / "faq.md").write_text("# Is it open?\n\nYes.\n")
+    corpus = read_corpus([tmp_path])
+    assert [(row.indexed, len(row.refused), row.notes) for row in corpus.ledger] == [
+        (1, 0, ()),
+        (0, 0, ("is what Office keeps of a file that is open",)),
+    ]

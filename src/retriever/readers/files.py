@@ -88,14 +88,22 @@ def _walk(folder: Path, root: Path) -> Iterator[Found]:
 
 
 def _file(path: Path, root: Path) -> Found:
-    if path.name == RESERVED:
-        why = "holds labelled questions, which a build replays, and no entries"
+    why = _no_entries(path.name)
+    if why:
         return Found(_name(path, root), path, passed_over=why)
     try:
         status = path.stat()
         return Found(_name(path, root), path, refused=_not_regular(status.st_mode), size=status.st_size)
     except OSError as error:
         return Found(_name(path, root), path, refused=f"cannot be opened: {error.strerror}")
+
+
+def _no_entries(name: str) -> str | None:
+    """Return why a file of this name holds no entries, whatever is in it; None where it may."""
+    if name == RESERVED:
+        return "holds labelled questions, which a build replays, and no entries"
+    # Left beside a document for as long as somebody has it open.
+    return "is what Office keeps of a file that is open" if name.startswith("~$") else None
 
 
 def _link(path: Path, root: Path) -> Found:
