@@ -172,12 +172,13 @@ def test_a_question_is_kept_once_it_has_stood_for_a_moment(monkeypatch):
     assert kept.questions == ["when do you open", "when do you open on Sunday"]
 
 
-def test_noting_a_question_takes_less_than_a_tenth_of_a_millisecond():
-    log = QuestionLog(lambda _: None)
-    one = asked("when do you open")
+def test_a_question_takes_less_than_a_tenth_of_a_millisecond_however_many_are_held(feedback):
+    log = QuestionLog(feedback.note)
+    many = [asked(f"how do I do thing number {number * 7919 % 1000} with my parcel") for number in range(1000)]
     began = time.process_time()
-    for _ in range(1000):
+    for one in many:
         log.note(one, typed=True)
+    log._flush(float("inf"))
     assert (time.process_time() - began) / 1000 < 1e-4
 
 

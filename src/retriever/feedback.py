@@ -12,11 +12,13 @@ import re
 import sqlite3
 import threading
 import time
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from heapq import merge
+from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
 
@@ -235,7 +237,7 @@ class QuestionLog:
         self._keep = keep
         self._hold = hold
         self._new: deque[tuple[Asked, bool]] = deque(maxlen=_MOST_WAITING)
-        self._held: list[Asked] = []
+        self._held = _Held()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="question-log", daemon=True)
         self._silent_until = 0.0
@@ -265,10 +267,10 @@ class QuestionLog:
         while self._new:
             asked, typed = self._new.popleft()
             if typed:
-                self._held = [one for one in self._held if not _carries_on(one.question, asked.question)]
-            (self._held if typed else meant).append(asked)
-        meant += [one for one in self._held if one.at <= until]
-        self._held = [one for one in self._held if one.at > until]
+                self._held.put(asked)
+            else:
+                meant.append(asked)
+        meant += self._held.pop(until)
         if not meant:
             return
         try:
@@ -279,8 +281,43 @@ class QuestionLog:
                 _LOG.error("questions are not kept: %s", error)
 
 
-def _carries_on(before: str, after: str) -> bool:
-    """Tell whether `after` is `before` typed on, taken back or mended at its end."""
-    one, other = before.casefold().strip(), after.casefold().strip()
-    shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return shared * 3 >= min(len(one), len(other)) * 2
+class _Held:
+    """Questions that may still be typed, by their text; one that carries on from others takes their place.
+
+    Some hundreds may be held at once, so each is compared with a few: texts that begin alike are neighbours.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[str, Asked] = {}
+        self._texts: list[str] = []  # sorted
+
+    def put(self, asked: Asked) -> None:
+        """Hold a question, and forget those that it carries on from."""
+        text = asked.question.casefold().strip()
+        for before in self._before(text):
+            self._forget(before)
+        self._asked[text] = asked
+        insort(self._texts, text)
+
+    def pop(self, until: float) -> list[Asked]:
+        """Return the questions asked by then, in their order, and hold them no longer."""
+        ripe = [text for text, asked in self._asked.items() if asked.at <= until]
+        return [self._forget(text) for text in ripe]
+
+    def _forget(self, text: str) -> Asked:
+        del self._texts[bisect_left(self._texts, text)]
+        return self._asked.pop(text)
+
+    def _before(self, text: str) -> set[str]:
+        found = {text[:end] for end in range(1, len(text) + 1)} & self._asked.keys()
+        place = bisect_left(self._texts, text)
+        for neighbours in (self._texts[place:], reversed(self._texts[:place])):
+            found.update(takewhile(lambda other: _carries_on(other, text), neighbours))
+        return found
+
+
+def _carries_on(one: str, other: str) -> bool:
+    """Tell whether one of two texts is the other typed on, taken back or mended at its end."""
+    shorter = min(len(one), len(other))
+    shared = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
+    return shared * 3 >= shorter * 2
