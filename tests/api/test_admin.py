@@ -12,6 +12,7 @@ import pytest
 
 from hashing import HashingEncoder
 from retriever import Searcher
+from retriever.api import admin as module
 from retriever.api.admin import Admin
 from retriever.rebuild import Job, look, start_job
 from retriever.settings import load_settings
@@ -59,6 +60,28 @@ def test_with_another_token_it_is_403_and_neither_is_shown(client, started, meth
     assert reply.status_code == 403
     assert TOKEN not in reply.text
     assert started == []
+
+
+def test_a_token_that_is_sent_twice_or_in_the_address_is_none(client, started):
+    twice = [("Authorization", BEARER["Authorization"]), ("Authorization", BEARER["Authorization"])]
+    assert client.post(PATH, headers=twice).status_code == 401
+    assert client.post(PATH, params={"token": TOKEN, "access_token": TOKEN}).status_code == 401
+    assert started == []
+
+
+def test_who_sends_ten_wrong_tokens_in_a_minute_is_heard_no_more(client, started, monkeypatch):
+    statuses = [client.post(PATH, headers={"Authorization": "Bearer no"}).status_code for _ in range(11)]
+    assert statuses == [403] * 10 + [429]
+    assert client.post(PATH, headers=BEARER).status_code == 429
+    assert started == []
+    monkeypatch.setattr(module, "_MINUTE", 0.0)
+    assert client.post(PATH, headers=BEARER).status_code == 202
+
+
+def test_other_methods_are_405(client):
+    assert [client.request(method, PATH, headers=BEARER).status_code for method in ("PUT", "DELETE", "PATCH")] == [
+        405
+    ] * 3
 
 
 def test_with_the_token_a_build_is_started_and_a_second_is_not_until_it_has_ended(client, started):

@@ -34,6 +34,8 @@ _PATIENCE_SECONDS = 10
 _BACKLOG = 2048
 # More would answer more, but each takes 120 MB and its share of the cores: who has them to spare can say so.
 _MOST_WORKERS = 4
+# Wrong tokens that an address may send in a minute, to whichever worker.
+_MOST_FAILURES = 10
 # Python runs one thread at a time; a second one works while the first is inside the encoder or FAISS. With more, the
 # event loop waits for its turn.
 _MOST_THREADS = 2
@@ -70,8 +72,7 @@ def run_server(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of each way that it tries to load itself
     _allow_files()
-    cores = os.cpu_count() or 1
-    count = settings.workers or min(cores, _MOST_WORKERS)
+    cores, count = os.cpu_count() or 1, _workers(settings)
     # One question takes one thread, and no more are answered at once than there are cores.
     threads = min(max(cores // count, 1), _MOST_THREADS)
 
@@ -129,6 +130,10 @@ def _site_of(settings: Settings) -> Site:
     )
 
 
+def _workers(settings: Settings) -> int:
+    return settings.workers or min(os.cpu_count() or 1, _MOST_WORKERS)
+
+
 def _admin(settings: Settings) -> Admin | None:
     if not settings.admin_token:
         return None
@@ -136,6 +141,7 @@ def _admin(settings: Settings) -> Admin | None:
         settings.admin_token,
         start=lambda force: start_job(settings, force=force),
         look=lambda: look(settings.index),
+        failures=max(_MOST_FAILURES // _workers(settings), 1),
     )
 
 
