@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 
 import retriever
 from retriever.api.admin import Admin, add_admin
+from retriever.api.bodies import BodyRoute
 from retriever.api.browse import add_browse
 from retriever.api.corpus import add_corpus
 from retriever.api.feedback import Note, add_feedback
@@ -122,15 +123,19 @@ def _add_ask(app: FastAPI, service: Service, default_k: int, note: Note) -> None
         return json_of(found)
 
     # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
-    @app.post(
+    def ask(asked: AskRequest) -> Response:
+        return answer(asked.question, asked.filters, asked, typed=False)
+
+    app.router.add_api_route(
         "/ask",
+        ask,
+        methods=["POST"],
+        route_class_override=BodyRoute,
         response_model=Answer,
         responses=problems_of(400, 413, 415, 422, 503),
         tags=["ask"],
         summary="Ask a question",
     )
-    def ask(asked: AskRequest) -> Response:
-        return answer(asked.question, asked.filters, asked, typed=False)
 
     @app.get(
         "/ask",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +13,8 @@ from retriever.api.problems import SAFE_HEADERS, FieldProblem, problem
 
 # A body of some kilobytes arrives at once; one that trickles holds a connection for nothing.
 _BODY_SECONDS = 5.0
+# As they are sent: a reply's own stand before them.
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 
 
 class TooLargeError(Exception):
@@ -35,9 +37,8 @@ class Guard:
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in _SAFE if pair[0] not in given)]
             await send(message)
 
         body = await self._taken(scope, receive)
@@ -54,7 +55,8 @@ class Guard:
         if scope["method"] == "POST" and not _is_taken(scope["path"], headers):
             return _refuse(415, "is not sent as JSON; say Content-Type: application/json")
         try:
-            return await asyncio.wait_for(self._read(headers, receive), _BODY_SECONDS)
+            async with asyncio.timeout(_BODY_SECONDS):
+                return await self._read(headers, receive)
         except TooLargeError:
             return _refuse(413, f"has more than {self._max_body:,} bytes", _CLOSE)
         except TimeoutError:

@@ -74,7 +74,7 @@ class AskRequest(BaseModel):
 
     question: _Question = Field(description="The question, in the asker's own words.")
     k: _K = None
-    filters: BodyFilters = BodyFilters()
+    filters: BodyFilters = Field(default_factory=BodyFilters)  # which Pydantic would copy, deep, for each request
     explain: bool = Field(False, description="Say for each hit what each kind of passage scored.")
     min_confidence: _Confidence = None
     correct: bool = _CORRECT
