@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retriever.defaults import DEFAULT_MODEL, REPLAYED
-from retriever.encoder import load_encoder, names_of
-from retriever.errors import FeedbackError, SettingsError, SnapshotError
+from retriever.encoder import GRAPH, load_encoder, names_of, open_export
+from retriever.errors import EncoderError, FeedbackError, SettingsError, SnapshotError
 from retriever.feedback import Feedback, Tended
 from retriever.history import Kept, roll_back, snapshots
 from retriever.search import Searcher, encoder_of
@@ -101,12 +101,32 @@ def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
     )
 
 
-def watched_index(settings: Settings) -> tuple[Callable[[], Searcher], Callable[[], str | None]]:
+def encoder_to_share(settings: Settings) -> Encoder | None:
+    """Return the exported encoder of what is served, loaded, so that processes forked from here on share its memory.
+
+    None where there is none: one that runs on torch has threads, which no fork has. What is wrong with it is told by
+    whoever opens the index.
+    """
+    import retriever.vectors  # noqa: F401  FAISS is shared as well
+
+    manifest = read_manifest(settings.index)
+    if GRAPH not in manifest.files:
+        return None
+    try:
+        encoder = open_export(settings.index / "snapshots" / manifest.id)
+        encoder.encode(["what is loaded when it is first used"], "query")
+    except EncoderError:
+        return None
+    return encoder
+
+
+def watched_index(
+    settings: Settings, spare: Encoder | None = None
+) -> tuple[Callable[[], Searcher], Callable[[], str | None]]:
     """Return what a server opens its index with, as often as it changes, and what tells the id of the one to open.
 
-    The encoder stays loaded from one snapshot to the next where both were made with it.
+    The encoder stays loaded from one snapshot to the next where both were made with it; `spare` is loaded already.
     """
-    spare: Encoder | None = None
 
     def open_next() -> Searcher:
         nonlocal spare

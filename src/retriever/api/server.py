@@ -19,8 +19,9 @@ from retriever.feedback import Feedback
 from retriever.rebuild import look, start_job
 from retriever.settings import Settings
 from retriever.snapshot import read_manifest
+from retriever.types import Encoder
 from retriever.web.site import Site, load_site
-from retriever.wiring import feedback_of, watched_index
+from retriever.wiring import encoder_to_share, feedback_of, watched_index
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,8 +77,11 @@ def run_server(settings: Settings) -> None:
     # One question takes one thread, and no more are answered at once than there are cores.
     threads = min(max(cores // count, 1), _MOST_THREADS)
 
+    # One thread for a question: an encoder that has no others can be forked.
+    shared = encoder_to_share(settings) if count > 1 else None
+
     def serve(first: bool, patience: float = _PATIENCE_SECONDS) -> None:
-        _serve(settings, site, listening, threads, patience, announce=first)
+        _serve(settings, site, listening, threads, patience, shared, announce=first)
 
     if count == 1:
         serve(first=True, patience=0)
@@ -86,9 +90,16 @@ def run_server(settings: Settings) -> None:
 
 
 def _serve(
-    settings: Settings, site: Site, listening: socket.socket, threads: int, patience: float, *, announce: bool
+    settings: Settings,
+    site: Site,
+    listening: socket.socket,
+    threads: int,
+    patience: float,
+    shared: Encoder | None,
+    *,
+    announce: bool,
 ) -> None:
-    open_next, wanted = watched_index(settings)
+    open_next, wanted = watched_index(settings, shared)
     app = create_app(
         open_next,
         wanted=wanted,

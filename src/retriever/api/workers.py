@@ -2,11 +2,12 @@
 
 uvicorn's own supervisor starts each worker as a fresh Python, which imports everything anew and shares none of its
 memory, and its workers outlive a parent that is killed. These are forks of a parent that has imported everything and
-opened nothing: no thread, no model, no snapshot.
+loaded the encoder, and has opened nothing else: no thread, no snapshot.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -44,6 +45,10 @@ class Workers:
         for kind in _STOP:
             signal.signal(kind, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
+        # What the parent has imported is here to stay. Collecting it would take the workers time, and a copy of each
+        # page that they share with the parent, since the collector writes to what it looks at.
+        gc.collect()
+        gc.freeze()
         for number in range(self._count):
             self._start(first=number == 0)
         while self._born:
