@@ -7,6 +7,7 @@ wrong one and says nothing of scope. Pure functions; `fit` made the curves that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,8 +47,8 @@ class Evidence:
 
 def confidence_of(evidence: Sequence[Evidence], calibration: Calibration) -> Numbers:
     """Return the probability that each first hit answers, shape (len(evidence),)."""
-    features = features_of(evidence)
-    return moved(_sigmoid(calibration.scope, features[:, :2]) * _sigmoid(calibration.right, features), calibration)
+    said = [_logistic(calibration.scope, f[:2]) * _logistic(calibration.right, f) for f in map(_features, evidence)]
+    return moved(np.array(said, np.float64), calibration)
 
 
 def moved(probability: Numbers, calibration: Calibration) -> Numbers:
@@ -59,12 +60,17 @@ def moved(probability: Numbers, calibration: Calibration) -> Numbers:
 
 def features_of(evidence: Sequence[Evidence]) -> Numbers:
     """Return what the curves read, shape (len(evidence), 3): ln score, ln(1 + words), lead; scope reads two."""
-    rows = [(np.log(max(e.score, _LEAST_SCORE)), np.log1p(e.words), min(max(e.lead, 0.0), 1.0)) for e in evidence]
-    return np.asarray(rows, np.float64).reshape(-1, 3)
+    return np.array([_features(one) for one in evidence], np.float64).reshape(-1, 3)
 
 
-def _sigmoid(curve: Curve, features: Numbers) -> Numbers:
-    return _squash(curve.intercept + features @ np.asarray(curve.weights))
+def _features(one: Evidence) -> tuple[float, float, float]:
+    return math.log(max(one.score, _LEAST_SCORE)), math.log1p(one.words), min(max(one.lead, 0.0), 1.0)
+
+
+def _logistic(curve: Curve, features: Sequence[float]) -> float:
+    """Return the curve at one place. A question has one first hit, and numpy is slow for few numbers."""
+    logit = curve.intercept + sum(w * f for w, f in zip(curve.weights, features, strict=True))
+    return 1 / (1 + math.exp(-min(max(logit, -500.0), 500.0)))
 
 
 def _squash(logits: Numbers) -> Numbers:

@@ -6,31 +6,29 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import numpy as np
-from numpy.typing import NDArray
-
 # How much sharing all of the question's words counts beside a cosine.
 _WORDS_WEIGHT = 0.05
 # How far the best sentence must stand out from the lead before it takes its place.
 _STANDS_OUT = 0.02
 
 
-def best_sentence(cosines: NDArray[np.float32], coverage: Sequence[float]) -> int:
+def best_sentence(cosines: Sequence[float], coverage: Sequence[float]) -> int:
     """Return which sentence answers best: by cosine and by its share of the question's words; else the lead.
 
     Args:
         cosines: of the question with each sentence, in the order of the answer.
         coverage: the share, 0 to 1, of the question's words in each sentence.
     """
-    scores = cosines + _WORDS_WEIGHT * np.asarray(coverage, dtype=np.float32)
-    best = int(scores.argmax())
+    # Sentences are few, and numpy is slow for few numbers.
+    scores = [cosine + _WORDS_WEIGHT * share for cosine, share in zip(cosines, coverage, strict=True)]
+    best = max(range(len(scores)), key=scores.__getitem__)
     return best if scores[best] > scores[0] + _STANDS_OUT else 0
 
 
-def contenders(cosines: NDArray[np.float32]) -> list[bool]:
+def contenders(cosines: Sequence[float]) -> list[bool]:
     """Tell which sentences `best_sentence` may choose, or compares with: the words of the others change nothing."""
-    least = cosines.max() - _WORDS_WEIGHT - 1e-4
-    return [at == 0 or cosine >= least for at, cosine in enumerate(cosines.tolist())]
+    least = max(cosines) - _WORDS_WEIGHT - 1e-4
+    return [at == 0 or cosine >= least for at, cosine in enumerate(cosines)]
 
 
 def fragment_link(url: str, anchor: str | None, text: str, sentence: str) -> str:

@@ -77,7 +77,7 @@ def pin_key(question: str) -> str:
 
 def contributions(evidence: Mapping[str, Scores]) -> dict[str, Scores]:
     """Return what each kind of evidence adds to each entry's score."""
-    return {name: np.float32(WEIGHTS[name]) * values for name, values in evidence.items()}
+    return {name: WEIGHTS[name] * values for name, values in evidence.items()}
 
 
 def fuse(parts: Mapping[str, Scores]) -> Scores:

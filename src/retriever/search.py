@@ -60,10 +60,11 @@ _KEPT_CARDS = 1000  # about 10 KB each
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The candidates in order: ordinals, their scores and the parts these are the sums of, shape (candidates,).
+    """The candidates in order: ordinals and their scores, shape (candidates,).
 
     `rows` are the rows of all of them, with their `cosines`, one entry after another in the order of `begin`, which is
-    where each candidate's rows begin; `place` is where in that order each ranked candidate stands.
+    where each candidate's rows begin; `place` is where in that order each ranked candidate stands. The `parts` that
+    scores are the sums of stand in that order too.
     """
 
     ordinals: Rows
@@ -233,15 +234,16 @@ class Searcher:
         cards = [self._card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
         telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
-        missing = self._missing(query, cards[0], every_word=telling) if cards and not len(pinned) else ()
+        words = content_words(query)
+        missing = self._missing(query, words, cards[0], every_word=telling) if cards and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
         faq = bool(cards) and cards[0].entry.kind == "faq"
         confidence = self._confidence(ranked, cards[0], capped=bool(missing)) if faq else 0.0
         confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
         answered = faq and confidence >= least
         if cards and not answered:
-            missing = self._missing(query, cards[0], every_word=self._english)
-        asked = self._rarities(query)
+            missing = self._missing(query, words, cards[0], every_word=self._english)
+        asked = self._rarities(words)
         hits = tuple(self._hit(rank, asked, ranked, card, explain) for rank, card in enumerate(cards))
         done = time.perf_counter()
         return Answer(
@@ -342,7 +344,6 @@ class Searcher:
             parts["pinned"] = np.where(np.isin(ordinals, pinned), np.float32(PIN), np.float32(0))
         scores = fuse(parts)
         place = order(scores, ordinals)
-        parts = {name: part[place] for name, part in parts.items()}
         return Ranked(ordinals[place], scores[place], parts, rows, cosines, begin, place)
 
     def _nearest(self, vector: Vectors, permit: _Permit) -> Rows:
@@ -389,8 +390,8 @@ class Searcher:
                 return float(ranked.scores[0]) - float(score)
         return _USUAL_LEAD
 
-    def _missing(self, query: str, first: Card, *, every_word: bool) -> tuple[str, ...]:
-        """Return what tells this question from others and what neither the first entry nor any other has.
+    def _missing(self, query: str, words: Sequence[str], first: Card, *, every_word: bool) -> tuple[str, ...]:
+        """Return which of `words` tell this question from others and are in neither the first entry nor any other.
 
         Names, numbers, codes and what is denied; and with `every_word` all others that carry matter. Where there are
         few entries, an answer that holds may well lack some of those.
@@ -399,7 +400,7 @@ class Searcher:
         text = _all_text(first.entry)
         begin = query.split(maxsplit=1)[0]
         missing = []
-        for word in content_words(query):
+        for word in words:
             # A question begins with a capital, and German writes every noun with one.
             capital = word[0].isupper() and not begin.startswith(word) and not self.manifest.lang.startswith("de")
             if every_word or capital or word.isdecimal() or is_code(word):
@@ -411,17 +412,17 @@ class Searcher:
 
     # --- showing --------------------------------------------------------------------------------------------------
 
-    def _rarities(self, query: str) -> dict[str, float]:
+    def _rarities(self, words: Sequence[str]) -> dict[str, float]:
         """Return the stems of the question's words that carry matter, each with its rarity."""
         lexical = self._snapshot.lexical
-        return {stem: lexical.rarity(stem) for word in content_words(query) for stem in lexical.analyzer.words(word)}
+        return {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
 
     def _hit(self, rank: int, asked: Mapping[str, float], ranked: Ranked, card: Card, explain: bool) -> Hit:
         explanation = None
         if explain:
-            parts = {name: round(float(part[rank]), 6) for name, part in ranked.parts.items()}
+            parts = {name: round(float(part[ranked.place[rank]]), 6) for name, part in ranked.parts.items()}
             explanation = Explanation(round(sum(parts.values()), 6), parts)
-        cosines = ranked.cosines[ranked.rows_of(rank)]
+        cosines = ranked.cosines[ranked.rows_of(rank)].tolist()
         return card.hit(rank + 1, cosines, asked, card.entry.validity(self._today()), explanation)
 
     def _card(self, ordinal: int) -> Card:

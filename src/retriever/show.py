@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from functools import cached_property
 from urllib.parse import urlsplit
-
-import numpy as np
-from numpy.typing import NDArray
 
 from retriever.highlight import best_sentence, contenders, fragment_link, mark
 from retriever.types import (
@@ -46,16 +42,15 @@ class Card:
         self.text = _GAP.join(paragraph.text for paragraph in entry.answer)
         self._passages = passages
         self._stems = stems
-        self._found = np.array([at for at, p in enumerate(passages) if p.kind in _FOUND])
+        self._found = [at for at, p in enumerate(passages) if p.kind in _FOUND]
         parted = {p.number for p in passages if p.kind == "sentence"}
         # A paragraph of a single sentence is one.
-        sentences = [
+        self._sentences = [
             at
             for at, p in enumerate(passages)
             if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
         ]
-        sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
-        self._sentences = np.array(sentences)
+        self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
         self._held: dict[int, frozenset[str]] = {}
         self._shown: dict[int, tuple[str, Highlight, str | None]] = {}
 
@@ -72,7 +67,7 @@ class Card:
     def hit(
         self,
         rank: int,
-        cosines: NDArray[np.float32],
+        cosines: Sequence[float],
         asked: Mapping[str, float],
         validity: Validity,
         explanation: Explanation | None,
@@ -87,13 +82,13 @@ class Card:
             explanation: what ordered it, where that was asked for.
         """
         entry = self.entry
-        nearest = int(self._found[cosines[self._found].argmax()])
+        nearest = max(self._found, key=cosines.__getitem__)
         passage = self._passages[nearest]
         html, highlight, link = self._marked(self._best_sentence(cosines, asked))
         return Hit(
             rank=rank,
             entry_id=entry.id,
-            score=round(min(max(float(cosines[nearest]), -1.0), 1.0), 6),  # float32 can overshoot
+            score=round(min(max(cosines[nearest], -1.0), 1.0), 6),  # float32 can overshoot
             question=entry.question,
             answer=AnswerText(self.text, html),
             passage=FoundPassage(
@@ -105,7 +100,7 @@ class Card:
             tags=entry.tags,
             lang=entry.lang,
             kind=entry.kind,
-            metadata=deepcopy(entry.metadata),  # a caller may change it, and the entry is kept
+            metadata=entry.metadata,
             explain=explanation,
             owner=entry.owner,
             reviewed=entry.reviewed,
@@ -114,15 +109,15 @@ class Card:
             validity=validity,
         )
 
-    def _best_sentence(self, cosines: NDArray[np.float32], asked: Mapping[str, float]) -> int:
+    def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float]) -> int:
         """Return the place among the passages of the sentence that answers best."""
-        near = cosines[self._sentences]
+        near = [cosines[at] for at in self._sentences]
         total = sum(asked.values()) or 1.0
         coverage = [
             sum(asked[stem] for stem in asked.keys() & self._held_by(at)) / total if weighed else 0.0
-            for at, weighed in zip(self._sentences.tolist(), contenders(near), strict=True)
+            for at, weighed in zip(self._sentences, contenders(near), strict=True)
         ]
-        return int(self._sentences[best_sentence(near, coverage)])
+        return self._sentences[best_sentence(near, coverage)]
 
     def _held_by(self, at: int) -> frozenset[str]:
         held = self._held.get(at)

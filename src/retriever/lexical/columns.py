@@ -40,17 +40,22 @@ class Share:
 
     def at(self, ordinals: NDArray[np.int32]) -> Scores:
         """Return the share of each of `ordinals`."""
-        scores = np.zeros(len(ordinals), np.float32)
+        sums = np.zeros(len(ordinals))
         for column in self.columns:
-            scores += column.at(ordinals)
-        return scores / np.float32(self.total) if self.total else scores
+            sums += column.at(ordinals)
+        return self._of(sums)
 
     def of_all(self, count: int) -> Scores:
         """Return the share of every one of `count` entries: the same numbers as `at` gives."""
-        scores = np.zeros(count, np.float32)
-        for column in self.columns:
-            scores[column.entries] += column.values
-        return scores / np.float32(self.total) if self.total else scores
+        if not self.columns:
+            return np.zeros(count, np.float32)
+        entries = np.concatenate([column.entries for column in self.columns])
+        values = np.concatenate([column.values for column in self.columns])
+        return self._of(np.bincount(entries, values, count).astype(np.float64, copy=False))
+
+    def _of(self, sums: NDArray[np.float64]) -> Scores:
+        shares: Scores = (sums / (self.total or 1.0)).astype(np.float32)
+        return shares
 
 
 class TermIndex:
