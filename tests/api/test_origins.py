@@ -91,3 +91,17 @@ def test_a_star_lets_every_site_ask(small_index):
     with asking(small_index, "*") as client:
         wait_for(lambda: client.get("/readyz").status_code == 200)
         assert allowed(client.get("/ask", params={"q": "blue"}, headers={"Origin": OTHER})) == "*"
+
+
+@pytest.mark.parametrize("origin", [SHOP, OTHER])
+def test_the_search_box_loads_on_every_site_and_keeps_its_address(shared, origin):
+    reply = shared.get("/faq-search.js", headers={"Origin": origin})
+    assert (reply.status_code, allowed(reply)) == (200, "*")
+    assert reply.headers["content-type"].startswith("text/javascript")
+    assert "max-age" in reply.headers["cache-control"]
+
+
+def test_the_search_box_is_sent_once(client):
+    tag = client.get("/faq-search.js").headers["etag"]
+    again = client.get("/faq-search.js", headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from browser.hosts import hosting, markup
+
 CORPUS = Path(__file__).parents[2] / "corpus"
 READY_S = 60  # loading the encoder takes most of it, on a cold disk
 ARGUMENTS = [
@@ -27,10 +29,17 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, serve_corpus):
-    """The address of a server that serves this repository's own FAQ."""
-    with serve_corpus(tmp_path_factory.mktemp("site"), CORPUS) as address:
+def site(tmp_path_factory, serve_corpus, shop):
+    """The address of a server that serves this repository's own FAQ, and lets the shop's pages ask."""
+    with serve_corpus(tmp_path_factory.mktemp("site"), CORPUS, "--origins", shop.address) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def shop():
+    """Another site, whose pages a test writes."""
+    with hosting() as host:
+        yield host
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +49,12 @@ def serve_corpus():
 
 
 @contextmanager
-def built_and_served(home, corpus):
+def built_and_served(home, corpus, *options):
     index = home / "index"
     retriever(home, "build", "--corpus", corpus, "--index", index)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with served(home, index, port) as address:
+    with served(home, index, port, *options) as address:
         yield address
 
 
@@ -59,9 +68,9 @@ def command(*arguments):
 
 
 @contextmanager
-def served(home, index, port):
+def served(home, index, port, *options):
     address, log = f"http://127.0.0.1:{port}", home / "serve.log"
-    serve = command("serve", "--index", index, "--host", "127.0.0.1", "--port", port)
+    serve = command("serve", "--index", index, "--host", "127.0.0.1", "--port", port, *options)
     with log.open("wb") as out, subprocess.Popen(serve, cwd=home, stdout=out, stderr=out) as server:
         try:
             wait_until_ready(address, server, log)
@@ -114,6 +123,32 @@ def open_page(chromium, site, faults):
         page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda asked: None if asked.url.startswith(site) else faults.append(f"asked {asked.url}"))
         page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def open_host(chromium, site, shop, faults):
+    """Return a function that opens a page of another site; no page may complain, nor ask anybody but the two."""
+    contexts = []
+
+    def open_(attributes="", *, more="", host=shop, script="", headers=None, html=None, **options):
+        context = chromium.new_context(**{"viewport": {"width": 700, "height": 800}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda said: faults.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        allowed = (site, host.address)
+        page.on("request", lambda asked: None if asked.url.startswith(allowed) else faults.append(f"asked {asked.url}"))
+        if script:
+            page.add_init_script(script)
+        page.goto(host.write(html or markup(site, attributes, more), **(headers or {})))
         return page
 
     yield open_

@@ -1,9 +1,12 @@
 """axe-core finds nothing on the page and the search box, in every state, light and dark, narrow and wide."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from browser.axe import Axe
+from browser.hosts import markup
 from browser.test_page import ASKED, FOREIGN, LACKING, MISSPELT, TOO_LONG, address_of, box
 
 pytestmark = pytest.mark.browser
@@ -66,3 +69,38 @@ def test_axe_finds_nothing_where_the_server_is_out_of_reach(open_page, faults):
     expect(page.locator(".notice")).to_be_visible()
     assert findings(page) == []
     faults[:] = [fault for fault in faults if "ERR_INTERNET_DISCONNECTED" not in fault]
+
+
+ASKED_OF_THE_BOX = {
+    "start": "",
+    "answered": ASKED,
+    "lacking a word": LACKING,
+    "misspelt": MISSPELT,
+    "nearest": FOREIGN,
+    "too long": TOO_LONG.strip(),
+}
+
+
+@pytest.mark.parametrize("question", ASKED_OF_THE_BOX.values(), ids=ASKED_OF_THE_BOX)
+def test_axe_finds_nothing_on_the_search_box_of_another_site(open_host, site, question):
+    page = open_host(html=host(site))
+    if question:
+        page.get_by_role("combobox").fill(question)
+        expect(page.locator('faq-search [aria-busy="false"] .panel')).to_be_visible()
+        page.locator("details").evaluate_all("rows => rows.forEach((row) => { row.open = true; })")
+    assert findings(page) == []
+
+
+def test_axe_finds_nothing_on_the_suggestions_of_the_search_box(open_host, site):
+    page = open_host(html=host(site))
+    page.get_by_role("combobox").press_sequentially("install")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_be_visible()
+    assert findings(page) == []
+
+
+def host(site):
+    """A page without faults of its own, light and dark."""
+    scheme = '<meta name="color-scheme" content="light dark"><meta name="viewport" content="width=device-width">'
+    return re.sub("<h1>.*</faq-search>", r"<main>\g<0></main>", markup(site).replace("<title>", scheme + "<title>"))

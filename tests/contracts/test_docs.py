@@ -30,6 +30,10 @@ INLINE = re.compile(r"`([^`\n]+)`")
 CALL = re.compile(r"(?:^|[\s/$(;|&])retriever((?:[ \t]+[^\s|;&#)]+)*)")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 
+# What may be set on the search box for other sites, in CSS.
+SEARCH_BOX = (ROOT / "src" / "retriever" / "web" / "faq-search.js").read_text(encoding="utf-8")
+STYLED = set(re.findall(r"var\((--faq-[a-z-]+)", SEARCH_BOX))
+
 names = [path.relative_to(ROOT).as_posix() for path in TEXTS]
 
 
@@ -82,9 +86,18 @@ def test_every_option_of_a_command_exists(path):
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
 def test_every_option_by_itself_exists(path):
-    known = set().union(*OPTIONS.values())
+    known = set().union(*OPTIONS.values()) | STYLED
     alone = {line.split()[0].partition("=")[0] for line in code_of(text_of(path)) if re.match(r"--[a-z]", line)}
     assert alone - known == set()
+
+
+def test_all_that_the_search_box_can_be_styled_by_and_told_is_documented():
+    parts = set(re.findall(r'part: "([a-z]+)"|small\("([a-z]+)"', SEARCH_BOX))
+    attributes = set(re.findall(r"observedAttributes = \[(.*)\]", SEARCH_BOX)[0].replace('"', "").split(", "))
+    events = set(re.findall(r'#tell\("([a-z-]+)"', SEARCH_BOX))
+    told = {"".join(part) for part in parts} | attributes | events | STYLED
+    assert len(told) > 30
+    assert told - set(INLINE.findall(text_of(ROOT / "docs" / "embed.md"))) == set()
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 import retriever.web
 from retriever.errors import InputError
 from retriever.types import Answer, Timings
+from retriever.web.component import keys_named
 from retriever.web.language import ENGLISH, LANGUAGES, load_language
 from retriever.web.page import render_page, render_results, say_error
 
@@ -24,7 +25,8 @@ ANSWER = Answer("q", False, 0.1, "none", None, (), None, "x-1", Timings(1, 1, 2)
 def used() -> set[tuple[str, bool]]:
     """Return the keys that templates and code name, each with whether it is only the beginning of keys."""
     files = [*WEB.rglob("*.html"), *WEB.rglob("*.py"), *(WEB.parent / "api").rglob("*.py")]
-    return {(key, bool(open_)) for file in files for key, open_ in USED.findall(file.read_text(encoding="utf-8"))}
+    found = {(key, bool(open_)) for file in files for key, open_ in USED.findall(file.read_text(encoding="utf-8"))}
+    return found | {(key, key.endswith(".")) for key in keys_named()}
 
 
 def base(key: str) -> str:

@@ -21,6 +21,7 @@ import retriever
 from retriever.api.admin import Admin, add_admin
 from retriever.api.bodies import BodyRoute
 from retriever.api.browse import add_browse
+from retriever.api.component import add_component
 from retriever.api.corpus import add_corpus
 from retriever.api.feedback import Note, add_feedback
 from retriever.api.guard import Guard
@@ -104,6 +105,7 @@ def create_app(
     add_feedback(app, service, feedback)
     if admin:
         add_admin(app, admin)
+    add_component(app, site.languages, site.spoken().code)
     _add_docs(app)
     return app
 
