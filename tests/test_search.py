@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from hashing import HashingEncoder
 from retriever.build import build
-from retriever.errors import EncoderMismatch, InputError, SnapshotDamaged
+from retriever.errors import EncoderMismatch, InputError
 from retriever.lexical import Lexical
 from retriever.passages import passages_of
 from retriever.ranking import WEIGHTS
 from retriever.readers import read_corpus
 from retriever.search import Searcher
-from retriever.snapshot import open_snapshot
 from retriever.types import Filters
 
 # --- against brute force ------------------------------------------------------------------------------------------
@@ -425,18 +424,6 @@ def test_every_difference_of_the_encoder_is_refused_by_its_name(run_build, index
 def test_the_same_encoder_under_another_name_is_taken(run_build, index):
     run_build()
     assert Searcher.open(index, HashingEncoder(model="elsewhere")).ask("shipping").hits
-
-
-@pytest.mark.parametrize("content", [b"", b"x" * 5000])
-def test_entries_that_change_under_an_open_snapshot_are_refused(run_build, index, content):
-    run_build()
-    snapshot = open_snapshot(index)
-    (path,) = index.glob("snapshots/*/entries.jsonl")
-    path.chmod(0o644)
-    path.write_bytes(content)
-    with pytest.raises(SnapshotDamaged, match=r"entries\.jsonl"):
-        snapshot.entry(0)
-    snapshot.close()
 
 
 def test_an_entry_that_was_found_before_is_shown_as_it_was_though_its_file_changed(searcher, index):
