@@ -34,7 +34,9 @@ class Run:
 
     async def ask(self, number: int) -> None:
         began = time.perf_counter()
-        status, head = await self._get(f"/ask?q=how+do+i+install+it+{number}")
+        status, head = await self._get(
+            f"/ask?q=how+do+i+{_word(number)}+{_word(number // 100)}+{_word(number // 10_000)}"
+        )
         self.took.setdefault(status, []).append((time.perf_counter() - began) * 1000)
         self.without_retry += status == 503 and b"retry-after:" not in head.lower()
 
@@ -55,6 +57,11 @@ class Run:
                 return int(head.split(b" ", 2)[1]), head
         except (OSError, TimeoutError, IndexError):
             return 0, b""
+
+
+def _word(number: int) -> str:
+    """Return one of a hundred words: what is kept by word, as stems are, is soon all kept, and is no leak."""
+    return chr(97 + number % 10) + chr(101 + number // 10 % 10) + "ing"
 
 
 async def load(run: Run, rate: float, seconds: float, pid: int | None) -> list[tuple[int, int, int]]:
@@ -101,6 +108,7 @@ def main() -> None:
     if len(late := seen[len(seen) // 3 :]) > 2:
         questions, kilobytes, files = np.array(late).T
         report["kB_a_thousand"] = round(float(np.polyfit(questions / 1000, kilobytes, 1)[0]), 1)
+        report["kB"] = [held for _, held, _ in seen[:: max(len(seen) // 10, 1)]]
         report["files"] = [int(files[0]), int(files[-1])]
     print(json.dumps(report, indent=2))
 

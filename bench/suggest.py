@@ -1,6 +1,7 @@
 """How many characters somebody types until the question that they mean is among six suggestions.
 
     python bench/suggest.py [CORPUS ...] [--count N]
+    python bench/suggest.py --index INDEX [--count N]       how long a server of an index takes for each character
 
 For each of N questions of a corpus, spread over it: typed from its first letter; from its second half on, as somebody
 does who has other words for the first; its rarest words alone, as one types into a search box; and each of these with
@@ -13,23 +14,30 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
+from load import Client
 from material import ROOT
 from retriever.guard import FUNCTION_WORDS
 from retriever.readers.corpus import read_corpus
+from retriever.snapshot import open_snapshot
 from retriever.suggest import Suggester, index_questions
 from retriever.types import Entry
+from servers import System, running
 
 SHOWN = 6
 AFTER = (4, 8, 12, 16, 24)
 _SEED = 20
+_MOST_TYPED = 40
 
 
 def words_of(text: str) -> list[str]:
@@ -116,21 +124,59 @@ def _figures(found: Sequence[Sequence[int]]) -> list[str]:
     return [f"{np.median(needed):g}", *(f"{share:.0%}" for share in shares), f"{mrr:.2f}"]
 
 
+def served(index: Path, count: int) -> str:
+    """Return what one client waits for `retriever serve` on `index` as it types questions, half of them with a slip."""
+    with closing(open_snapshot(index)) as snapshot:
+        places = np.linspace(0, len(snapshot.starts) - 2, count, dtype=int).tolist()
+        questions = [snapshot.entry(at).question for at in places]
+        entries = snapshot.manifest.counts.entries
+    rng = random.Random(_SEED)
+    asked = [slipped(text, rng) if at % 2 else text for at, text in enumerate(questions)]
+    typed = [text[:end] for text in asked for end in range(1, min(len(text), _MOST_TYPED) + 1)]
+    command = [sys.executable, "-m", "retriever", "serve", "--index", str(index), "--port"]
+    system = System(
+        name="retriever",
+        command=lambda port: [*command, str(port)],
+        request=_request,
+        found=b'"suggestions":[{',
+        first=lambda reply: str(reply["suggestions"][0]["question"]),
+    )
+    with tempfile.TemporaryDirectory() as folder, running(system, questions[0], Path(folder) / "log") as server:
+        client, took, used = Client(server.port), [], server.cpu_seconds()
+        for text in typed:
+            began = time.perf_counter()
+            status, _ = client.ask(_request(text))
+            took.append((time.perf_counter() - began) * 1000)
+            assert status == 200
+        used = (server.cpu_seconds() - used) * 1000 / len(typed)
+        client.close()
+    p50, p95, p99 = np.percentile(took, (50, 95, 99))
+    return (
+        f"{entries:,} entries, {len(typed):,} characters of {count} questions typed by one client: "
+        f"p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms; {used:.1f} ms of processor each; "
+        f"first suggestion {server.start_s:.2f} s after the start"
+    )
+
+
+def _request(text: str) -> bytes:
+    return f"GET /suggest?q={quote(text, safe='')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", nargs="*", type=Path, default=[ROOT / "corpus"])
     parser.add_argument("--count", type=int, default=200, help="how many questions of each")
+    parser.add_argument("--index", type=Path, help="serve this index instead, and measure how long each takes")
     given = parser.parse_args()
+    if given.index:
+        print(served(given.index, given.count))
+        return
     for path in given.corpus:
         entries = sorted((e for e in read_corpus([path]).entries if e.kind == "faq"), key=lambda entry: entry.id)
         with tempfile.TemporaryDirectory() as folder:
-            began = time.perf_counter()
             index_questions(entries).write(Path(folder))
-            wrote = time.perf_counter() - began
-            suggester = Suggester(Path(folder), FUNCTION_WORDS)
-            print(report(str(path), entries, suggester, given.count))
-            print(f"\nwritten in {wrote:.2f} s\n")
+            print(report(str(path), entries, Suggester(Path(folder), FUNCTION_WORDS), given.count) + "\n")
 
 
 if __name__ == "__main__":

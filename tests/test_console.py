@@ -197,6 +197,12 @@ def test_only_a_verified_manifest_says_so(shown):
     assert "verified" not in shown(console.show_manifest, MANIFEST, verified=False)
 
 
+def test_queries_that_could_not_be_asked_are_told(shown):
+    mean = {"families": 1}
+    assert "fruit: 2 queries" in shown(console.show_metrics, {"sets": [ROW | {"unasked": 2}], "mean": mean})
+    assert "are no question" not in shown(console.show_metrics, {"sets": [ROW], "mean": mean})
+
+
 def test_metrics_are_a_table_with_a_row_a_set_and_the_mean(shown):
     oos = {"kept": 0.94, "far": {"auroc": 0.991, "rejected": 0.95}, "near": {"auroc": None, "rejected": None}}
     mean = {"families": 1, "ndcg@10": 0.8155, "success@1": 0.5}

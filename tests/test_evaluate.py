@@ -90,6 +90,16 @@ def test_a_query_that_the_run_misses_counts_as_nothing(beir, measured):
     assert found["success@5"] == round(2 / 3, 4)
 
 
+def test_a_query_that_is_no_question_is_counted_as_missed(beir, measured):
+    long = {"_id": "long", "text": "apple " * 400}
+    queries, qrels = [*QUERIES, long], [*QRELS, ("long", "apple", 1)]
+    metrics = measured(beir(queries=queries, qrels=qrels, oos=[long | {"kind": "far"}]))["sets"][0]
+    assert (metrics["queries"], metrics["unasked"]) == (3, 1)
+    assert metrics["success@1"] == pytest.approx(1 / 3, abs=1e-4)
+    assert metrics["oos"]["far"]["rejected"] == 1
+    assert metrics["oos"]["kept"] <= 0.6667
+
+
 def test_an_entry_judged_irrelevant_does_not_count(beir, measured):
     judged = [("first", "apple", 1), ("second", "cherry", 0), ("second", "banana", 1)]
     assert row(measured(beir(qrels=judged)))["success@1"] == 0.5

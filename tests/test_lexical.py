@@ -292,6 +292,15 @@ def test_what_may_be_meant_is_left_alone(lexical, typed):
     assert lexical().correct(typed) == typed
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("tpye", "type"), ("tye", "tye"), ("tyype", "type"), ("typ", "typ")])
+def test_a_short_word_with_a_letter_moved_or_too_many_is_put_right(lexical, typed, meant):
+    assert lexical(entry("Which type is it?")).correct(typed) == meant
+
+
+def test_a_short_word_with_one_other_letter_is_another_word(lexical):
+    assert lexical(entry("Which type is it?")).correct("a typo") == "a typo"
+
+
 def test_a_word_of_the_language_is_left_alone_though_it_is_near_one_of_the_corpus(lexical):
     assert lexical().correct("massage") == "message"
     assert lexical(known=("massage",)).correct("massage massages") == "massage massages"
@@ -321,7 +330,10 @@ def test_the_nearest_word_is_the_one_that_comparing_every_word_finds(corpus_word
     most = 1 if len(typed) < 8 else 2
     slips = {word: OSA.distance(typed, word) for word in counts}
     near = [
-        (n, w[0] != typed[0], -counts[w], w) for w, n in slips.items() if n == 1 or (n <= most and w[0] == typed[0])
+        (n, w[0] != typed[0], -counts[w], w)
+        for w, n in slips.items()
+        if n == 1 or (n <= most and w[0] == typed[0])
+        if len(typed) > 4 or len(w) != 4 or sorted(w) == sorted(typed)
     ]
     expected = min(near)[-1] if near and typed not in counts else typed
     assert speller.correct(typed) == expected

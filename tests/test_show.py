@@ -86,6 +86,16 @@ def test_a_hit_is_its_entry():
     assert (hit.tags, hit.lang, hit.kind, hit.metadata, hit.explain) == (("a",), "de", "faq", {"b": 1}, explanation)
 
 
+def test_what_a_caller_does_to_metadata_reaches_no_later_hit():
+    found = entry("Because.", metadata={"category": "Help", "for": ["all"]})
+    card = Card(found, passages_of(found, len), Analyzer("en").words)
+    for _ in range(2):
+        hit = card.hit(1, np.ones(3, np.float32), {}, "valid", None)
+        assert hit.metadata == {"category": "Help", "for": ["all"]}
+        hit.metadata["for"].append("none")
+        hit.metadata.clear()
+
+
 def test_a_page_text_is_shown_too():
     hit = show(entry(TWO, kind="page"), "when does the zebra come")
     assert (hit.kind, hit.passage.kind, hit.highlight.text) == ("page", "answer", "The zebra comes on every Monday.")

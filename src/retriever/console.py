@@ -354,6 +354,9 @@ def show_metrics(metrics: Mapping[str, Any]) -> None:
     mean = metrics["mean"]
     table.add_row(f"mean of {mean['families']} families", "", *(_figure(mean.get(c)) for c in _COLUMNS))
     Console(width=max(Console().width, 150)).print(table)
+    for row in metrics["sets"]:
+        if row.get("unasked"):
+            print(f"{row['name']}: {row['unasked']} queries are no question that is taken, and count as missed")
 
 
 def _dig(value: Any, path: tuple[str, ...]) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from retriever.build import Progress, build
 from retriever.confidence import auroc, expected_calibration_error, reliability
-from retriever.errors import CorpusError, RetrieverError
+from retriever.errors import CorpusError, InputError, RetrieverError
 from retriever.search import Searcher
 from retriever.types import Answer, Encoder
 
@@ -82,17 +83,28 @@ def _evaluate_set(
     searcher = Searcher.open(index, encoder, min_confidence=min_confidence)
     try:
         queries = _read(path / "queries.jsonl")
-        answers = {query.id: searcher.ask(query.text, _DEPTH) for query in queries}
+        asked = {query.id: _ask(searcher, query) for query in queries}
+        answers = {query: answer for query, answer in asked.items() if answer}
         took = [answer.took_ms.total for answer in answers.values()]
         metrics: Metrics = {"name": path.name, "entries": report.counts.entries, "refused": report.refused}
         metrics |= {"queries": len(queries), **measure(path / "qrels.tsv", answers)}
+        if len(answers) < len(asked):
+            metrics["unasked"] = len(asked) - len(answers)
         metrics |= {"p50_ms": _percentile(took, 50), "p95_ms": _percentile(took, 95)}
         if (path / "oos.jsonl").is_file():
             relevant = {(qrel.query_id, qrel.doc_id) for qrel in _read_qrels(path / "qrels.tsv") if qrel.relevance > 0}
-            metrics["oos"] = _out_of_scope(answers, relevant, _read(path / "oos.jsonl"), searcher.ask)
+            metrics["oos"] = _out_of_scope(asked, relevant, _read(path / "oos.jsonl"), partial(_ask, searcher))
     finally:
         searcher.close()
     return metrics
+
+
+def _ask(searcher: Searcher, query: _Query) -> Answer | None:
+    """Return the answer; None where the product takes no such question: it has none then, and is counted so."""
+    try:
+        return searcher.ask(query.text, _DEPTH)
+    except InputError:
+        return None
 
 
 def index_of(folder: Path, work: Path) -> Path:
@@ -136,34 +148,41 @@ def _read_qrels(path: Path) -> Iterable[Any]:
 
 
 def _out_of_scope(
-    answers: dict[str, Answer],
+    answers: Mapping[str, Answer | None],
     relevant: Container[tuple[str, str]],
     oos: Sequence[_Query],
-    ask: Callable[[str], Answer],
+    ask: Callable[[_Query], Answer | None],
 ) -> Metrics:
     """Return how well confidence tells the questions that have an answer from those that have none.
 
     The calibration error is over both: what is said of a question without an answer is right if it is near 0.
     """
-    kept = list(answers.values())
-    inside = [answer.confidence for answer in kept]
-    right = [bool(a.hits) and (query, a.hits[0].entry_id) in relevant for query, a in answers.items()]
-    by_kind: dict[str, list[Answer]] = defaultdict(list)
+    inside = [_confidence(answer) for answer in answers.values()]
+    right = [bool(a and a.hits and (query, a.hits[0].entry_id) in relevant) for query, a in answers.items()]
+    by_kind: dict[str, list[Answer | None]] = defaultdict(list)
     for query in oos:
-        by_kind["far" if query.kind.startswith("far") else "near"].append(ask(query.text))
-    said = inside + [answer.confidence for group in by_kind.values() for answer in group]
+        by_kind["far" if query.kind.startswith("far") else "near"].append(ask(query))
+    said = inside + [_confidence(answer) for group in by_kind.values() for answer in group]
     was = right + [False] * (len(said) - len(right))
-    metrics: Metrics = {"kept": _share(answer.answered for answer in kept)}
+    metrics: Metrics = {"kept": _share(_answered(answer) for answer in answers.values())}
     metrics["ece"] = round(expected_calibration_error(said, was), 4)
     metrics["reliability"] = reliability(said, was)
     for kind in ("far", "near"):
         outside = by_kind.get(kind, [])
         metrics[kind] = {
             "questions": len(outside),
-            "auroc": auroc(inside, [answer.confidence for answer in outside]),
-            "rejected": _share(not answer.answered for answer in outside),
+            "auroc": auroc(inside, [_confidence(answer) for answer in outside]),
+            "rejected": _share(not _answered(answer) for answer in outside),
         }
     return metrics
+
+
+def _confidence(answer: Answer | None) -> float:
+    return answer.confidence if answer else 0.0
+
+
+def _answered(answer: Answer | None) -> bool:
+    return bool(answer and answer.answered)
 
 
 def _share(flags: Iterable[bool]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -100,7 +101,7 @@ class Card:
             tags=entry.tags,
             lang=entry.lang,
             kind=entry.kind,
-            metadata=entry.metadata,
+            metadata=deepcopy(entry.metadata),  # a caller may change it, and the entry is kept
             explain=explanation,
             owner=entry.owner,
             reviewed=entry.reviewed,

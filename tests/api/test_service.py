@@ -91,7 +91,19 @@ def test_ready_names_the_snapshot(client, searcher):
 
 def test_info_is_the_manifest(client):
     info = client.get("/info").json()
-    told = {"id", "format", "created", "corpus", "encoder", "counts", "calibration", "lang", "files", "nearest"}
+    told = {
+        "id",
+        "format",
+        "created",
+        "corpus",
+        "encoder",
+        "counts",
+        "calibration",
+        "lang",
+        "files",
+        "nearest",
+        "sizes",
+    }
     assert set(info) == told
     assert info["encoder"]["model"] == "hashing"
     assert {"floor", "scope", "right", "slope", "shift", "labelled", "separation"} == set(info["calibration"])

@@ -106,7 +106,9 @@ class Suggester:
         if first < end and index.words[first] == term:
             matches.append(Match(first, first + 1, _WHOLE, len(term)))
             first += 1
-        if first < end and (not joined or len(term) == 1):
+        # Of a pair of characters nothing more is to come, nor of a word such as "to" once another follows.
+        whole = (joined and len(term) > 1) or (term in self._light and not last)
+        if first < end and not whole:
             matches.append(Match(first, end, _TYPED if last else _BEGUN, len(term)))
         if matches or joined:
             return tuple(matches)
