@@ -136,7 +136,7 @@ def open_host(chromium, site, shop, faults):
     """Return a function that opens a page of another site; no page may complain, nor ask anybody but the two."""
     contexts = []
 
-    def open_(attributes="", *, more="", host=shop, script="", headers=None, html=None, **options):
+    def open_(attributes="", *, more="", host=shop, also=site, script="", headers=None, html=None, **options):
         context = chromium.new_context(**{"viewport": {"width": 700, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
@@ -144,7 +144,7 @@ def open_host(chromium, site, shop, faults):
         page.on("console", lambda said: faults.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        allowed = (site, host.address)
+        allowed = (site, host.address, also)
         page.on("request", lambda asked: None if asked.url.startswith(allowed) else faults.append(f"asked {asked.url}"))
         if script:
             page.add_init_script(script)

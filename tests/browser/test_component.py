@@ -1,5 +1,6 @@
 """`<faq-search>` on a page of another site, in a real browser: one claim a test."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,22 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.hosts import hosting, markup
-from browser.test_page import ASKED, FOREIGN, FOUND, LACKING, MISSPELT, OTHER, OTHER_FOUND, TOO_LONG
+from browser.test_page import (
+    ASKED,
+    ATTRIBUTES,
+    FOREIGN,
+    FOUND,
+    LACKING,
+    MISSPELT,
+    OTHER,
+    OTHER_FOUND,
+    PAYLOADS,
+    STORED,
+    TOO_LONG,
+    TRAP,
+    WEB,
+    hostile_entry,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -355,3 +371,46 @@ def test_it_needs_no_scrolling_sideways(open_host, width):
     page = open_host(viewport={"width": width, "height": 800})
     expect(ask(page, "ab" * 400)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- attacks -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory, serve_corpus, shop):
+    """The address of a server whose every entry is a payload wherever an owner can write one."""
+    home = tmp_path_factory.mktemp("hostile")
+    corpus = home / "corpus"
+    corpus.mkdir()
+    lines = [json.dumps(hostile_entry(number, payload)) for number, payload in enumerate(STORED)]
+    (corpus / "payloads <img src=x onerror=hit()>.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with serve_corpus(home, corpus, "--origins", shop.address) as address:
+        yield address
+
+
+@pytest.mark.parametrize("set_html", [True, False])
+def test_payloads_in_the_corpus_run_nothing_on_a_page_without_a_policy(open_host, hostile, site, set_html):
+    html = markup(hostile, 'k="50"').replace(hostile + "/faq-search.js", site + "/faq-search.js")
+    page = open_host(html=html, script=TRAP + ("" if set_html else NO_SET_HTML), also=hostile)
+    for number, payload in enumerate(STORED):
+        ask(page, f"How do I feed animal {number} {payload}?")
+        expect(page.locator("faq-search .prose")).to_have_count(len(STORED))
+        assert page.evaluate("window.__xss") == 0
+    page.locator("faq-search details").evaluate_all("rows => rows.forEach((row) => { row.open = true; })")
+    assert set(page.locator("faq-search a").evaluate_all("links => links.map((link) => link.protocol)")) <= WEB
+    assert (
+        page.locator("faq-search").evaluate(
+            f"host => ({ATTRIBUTES})(host.shadowRoot.querySelector('.prose').parentNode)"
+        )
+        == []
+    )
+    assert page.evaluate("window.__xss") == 0
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_in_the_question_runs_nothing(open_host, payload):
+    page = open_host(script=TRAP)
+    panel_ = ask(page, f"install {payload}")
+    expect(panel_).to_be_visible()
+    assert page.evaluate("window.__xss") == 0
+    expect(box(page)).to_have_value(f"install {payload}")
