@@ -71,6 +71,21 @@ def test_axe_finds_nothing_where_the_server_is_out_of_reach(open_page, faults):
     faults[:] = [fault for fault in faults if "ERR_INTERNET_DISCONNECTED" not in fault]
 
 
+def test_axe_finds_nothing_on_open_suggestions(open_page):
+    page = open_page()
+    box(page).press_sequentially("install")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_be_visible()
+    assert findings(page) == []
+
+
+def test_axe_finds_nothing_where_nothing_is(open_page, faults):
+    page = open_page("/entry/none-such")
+    assert findings(page) == []
+    faults[:] = [fault for fault in faults if "status of 404" not in fault]
+
+
 ASKED_OF_THE_BOX = {
     "start": "",
     "answered": ASKED,

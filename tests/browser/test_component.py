@@ -390,11 +390,11 @@ def hostile(tmp_path_factory, serve_corpus, shop):
 
 @pytest.mark.parametrize("set_html", [True, False])
 def test_payloads_in_the_corpus_run_nothing_on_a_page_without_a_policy(open_host, hostile, site, set_html):
-    html = markup(hostile, 'k="50"').replace(hostile + "/faq-search.js", site + "/faq-search.js")
+    html = markup(hostile, 'k="5"').replace(hostile + "/faq-search.js", site + "/faq-search.js")
     page = open_host(html=html, script=TRAP + ("" if set_html else NO_SET_HTML), also=hostile)
     for number, payload in enumerate(STORED):
         ask(page, f"How do I feed animal {number} {payload}?")
-        expect(page.locator("faq-search .prose")).to_have_count(len(STORED))
+        expect(page.locator("faq-search .panel", has_text=f"feed animal {number} ")).to_be_visible()
         assert page.evaluate("window.__xss") == 0
     page.locator("faq-search details").evaluate_all("rows => rows.forEach((row) => { row.open = true; })")
     assert set(page.locator("faq-search a").evaluate_all("links => links.map((link) => link.protocol)")) <= WEB

@@ -502,6 +502,42 @@ STORED = [
     "<style>@import 'https://evil.example/x.css';*{background:url(https://evil.example)}</style>",
     "<base href=https://evil.example/><meta http-equiv=refresh content='0;url=javascript:hit()'>",
     "<form action=javascript:hit()><button>go</button></form><x style='animation:a' onanimationstart=hit()>",
+    "<img src=x:x onerror  =  hit()>",
+    "<img/src=x/onerror=hit()>",
+    "<IMG SRC=x OnErRoR=hit()>",
+    "<img src=x onerror=&#104;it()>",
+    "<img src=x onerror=eval(atob('aGl0KCk='))>",
+    "<img srcset=',x 2x' onerror=hit()>",
+    "<image href=x onerror=hit()>",
+    "<picture><source srcset=x><img onerror=hit()></picture>",
+    "<video><source onerror=hit()></video>",
+    "<audio src=x onerror=hit()></audio>",
+    "<video poster=javascript:hit() controls></video>",
+    "<object data=javascript:hit()></object>",
+    "<embed src=javascript:hit()>",
+    "<object type='text/html' data='data:text/html,<script>parent.hit()</script>'></object>",
+    "<iframe src='data:text/html,<script>parent.hit()</script>'></iframe>",
+    "<iframe src=javascript:parent.hit()></iframe>",
+    "<a href='data:text/html,<script>hit()</script>'>click</a>",
+    "<a href=vbscript:hit()>click</a>",
+    "<a href=//evil.example ping=https://evil.example/seen>click</a>",
+    "<svg><a href=javascript:hit()><text y=9>click</text></a></svg>",
+    "<svg><use href='data:image/svg+xml,<svg id=x onload=hit()></svg>#x'></svg>",
+    "<svg><set attributeName=onmouseover to=hit()></svg>",
+    "<svg><foreignObject><body onload=hit()></foreignObject></svg>",
+    "<math href=javascript:hit()><mi>click</mi></math>",
+    "<select autofocus onfocus=hit()><option>a</option></select>",
+    "<textarea autofocus onfocus=hit()></textarea>",
+    "<marquee onstart=hit()>round</marquee>",
+    "<body onpageshow=hit() onhashchange=hit()>",
+    "<p contenteditable onbeforeinput=hit() onpointerover=hit() onfocusin=hit() tabindex=1>p</p>",
+    '<p style="background:url(javascript:hit())" onmouseenter=hit()>p</p>',
+    "<link rel=stylesheet href='data:text/css,*{color:red}'><link rel=import href=//evil.example>",
+    "<template shadowrootmode=open><img src=x onerror=hit()></template>",
+    "<noscript><p title='</noscript><img src=x onerror=hit()>'>",
+    "<xmp><p title='</xmp><img src=x onerror=hit()>'></xmp><plaintext>",
+    "<form id=form><input name=q form=q><input name=attributes><output name=innerHTML></form>",
+    "<b id=results></b><b id=q name=elements></b><b class=hit data-stop></b>\u202e<img src=x onerror=hit()>",
 ]
 TRAP = "window.__xss = 0; window.hit = () => { window.__xss += 1; }; window.alert = window.hit;"
 
@@ -538,10 +574,9 @@ def test_payloads_in_the_corpus_run_nothing(open_page, hostile_site, bypass_csp)
     page = open_page(site=hostile_site, bypass_csp=bypass_csp)
     page.add_init_script(TRAP)
     for number, payload in enumerate(STORED):
-        page.goto(address_of(f"How do I feed animal {number} {payload}?") + "&k=50")
-        assert page.locator(".hit").count() == len(STORED)
-        for touched in page.locator(".hit :is(h2, a, summary, .place, .tags li)").all()[:12]:
-            touched.dispatch_event("mouseover")
+        page.goto(address_of(f"How do I feed animal {number} {payload}?") + "&k=5")
+        expect(page.locator(".hit", has_text=f"feed animal {number} ")).not_to_have_count(0)
+        page.locator(".hit :is(h2, a, summary, .place, .tags li)").evaluate_all(TOUCH)
         assert page.evaluate("window.__xss") == 0
     page.locator("#results details").evaluate_all(OPEN)
     box(page).fill("what are the meals of animal 7?")
@@ -552,6 +587,7 @@ def test_payloads_in_the_corpus_run_nothing(open_page, hostile_site, bypass_csp)
 
 
 WEB = {"http:", "https:"}
+TOUCH = "all => all.forEach((one) => one.dispatchEvent(new MouseEvent('mouseover', {bubbles: true})))"
 ATTRIBUTES = """results => [...results.querySelectorAll("*:not(.helpful, .helpful > input)")]
     .filter((part) => /^(script|style|img|iframe|object|embed|form|input|base|meta|animate|math)$/i.test(part.localName)
         || [...part.attributes].some(({name}) => name.startsWith("on") || name === "style"))

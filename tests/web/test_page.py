@@ -415,6 +415,17 @@ def test_what_was_chosen_is_checked_and_stands_in_the_open():
     assert {value for _, value, checked in filters(row) if checked} == {"sea", "post"}
 
 
+def test_what_was_chosen_comes_first_whether_tag_or_category():
+    row = page(facets=FACETS, choice=Choice(tags=("sea",))).partition("</details>")[2]
+    assert [value for _, value, _ in filters(row)] == ["sea", "billing", "money"]
+
+
+def test_all_that_was_chosen_stands_in_the_open():
+    every = Choice(tags=("sea", "label", "money"), categories=("post", "returns"))
+    row = page(facets=FACETS, choice=every).partition("</details>")[2]
+    assert {value for _, value, _ in filters(row)} == {"sea", "label", "money", "post", "returns"}
+
+
 def test_a_filter_of_an_address_that_no_entry_carries_can_be_removed():
     assert ("tag", "gone", True) in filters(page(facets=FACETS, choice=Choice(tags=("gone",))))
 

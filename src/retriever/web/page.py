@@ -18,7 +18,7 @@ from retriever.highlight import fragment_link
 from retriever.types import Answer, Facets, Related, Source
 from retriever.web.assets import HERE, static_url
 from retriever.web.language import ENGLISH, Language
-from retriever.web.panels import MOST_CHIPS, Choice, address, of_most, offered, parts, points
+from retriever.web.panels import Choice, address, chips, of_most, parts, points
 from retriever.web.site import PLAIN, Site
 
 _MOST_MISSING = 6  # more are counted, not named
@@ -198,8 +198,7 @@ def _environment(language: Language) -> Environment:
         number=language.number,
         either=either,
         address=address,
-        offered=offered,
-        most_chips=MOST_CHIPS,
+        chips=chips,
         parts=parts,
     )
     environment.filters.update(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from retriever.types import Explanation, Facet
+from retriever.types import Explanation, Facet, Facets
 
 MOST_CHIPS = 3
 """How many values stand in the open, categories and tags together; the others are in a panel."""
@@ -29,10 +29,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A value that can be filtered on, and how many entries carry it; None where none does."""
+    """A value that can be filtered on, and how many entries carry it."""
 
     value: str
-    entries: int | None
+    entries: int
     chosen: bool
 
 
@@ -45,7 +45,33 @@ def offered(facets: Sequence[Facet], chosen: Sequence[str]) -> list[Offered]:
     values = dict.fromkeys([*chosen, *counts])
     if len(values) == 1 and not chosen:
         return []
-    return [Offered(value, counts.get(value), value in chosen) for value in values]
+    return [Offered(value, counts.get(value, 0), value in chosen) for value in values]
+
+
+@dataclass(frozen=True, slots=True)
+class Chips:
+    """What can be filtered on: what stands `in_the_open`, each with its field's name, and what is in a panel."""
+
+    in_the_open: tuple[tuple[str, Offered], ...]
+    categories: tuple[Offered, ...]
+    tags: tuple[Offered, ...]
+
+
+def chips(facets: Facets, choice: Choice) -> Chips:
+    """Return the filters, all that are chosen in the open and first, since a phone shows no more than two."""
+    categories = offered(facets.categories, choice.categories)
+    tags = offered(facets.tags, choice.tags)
+    named = [("category", one) for one in categories] + [("tag", one) for one in tags]
+    chosen = [pair for pair in named if pair[1].chosen]
+    free = [one for one in categories if not one.chosen], [one for one in tags if not one.chosen]
+    room = max(MOST_CHIPS - len(chosen), 0)
+    few = free[0][: max(room - 1, 0) if free[1] else room]
+    others = free[1][: room - len(few)]
+    return Chips(
+        (*chosen, *(("category", one) for one in few), *(("tag", one) for one in others)),
+        tuple(free[0][len(few) :]),
+        tuple(free[1][len(others) :]),
+    )
 
 
 def address(question: str, choice: Choice = Choice(), *, exact: bool = False) -> str:
