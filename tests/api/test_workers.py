@@ -24,7 +24,7 @@ import logging, os, signal, sys, time
 from retriever.api.workers import Workers
 def work(first):
     {before}
-    print("born", os.getpid(), first, flush=True)
+    sys.stdout.write(f"born {{os.getpid()}} {{first}}\\n"); sys.stdout.flush()  # at once: two processes write here
     time.sleep(60)
 logging.basicConfig(level=logging.INFO)
 Workers(work, 2, grace=0.5).run()
