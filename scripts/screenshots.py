@@ -60,6 +60,12 @@ def _offline(page: Page) -> None:
     page.locator("[data-state=error]").wait_for()
 
 
+def _waiting(page: Page) -> None:
+    page.route("**/results?*", lambda _route: None)  # never answered
+    page.locator("input[name=q]").fill(QUESTION)
+    page.locator("#results[aria-busy=true]").wait_for()
+
+
 def _asked(question: str) -> Callable[[Page], None]:
     def ask(page: Page) -> None:
         page.get_by_role("combobox").first.fill(question)
@@ -89,6 +95,7 @@ STATES = (
     State("start", "The start page", "/", dark=True),
     State("suggesting", "Suggestions while one types", "/", _suggesting, dark=True),
     State("answered", "An answer, with its sentence marked", _ask(QUESTION), dark=True),
+    State("waiting", "While an answer is awaited", _ask(LACKING), _waiting),
     State("opened", "Why this answer, and another hit opened", _ask(QUESTION), _opened),
     State("lacking", "An answer that lacks a word of the question", _ask(LACKING)),
     State("misspelt", "A misspelt question", _ask(MISSPELT)),
