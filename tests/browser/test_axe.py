@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from browser.axe import Axe
 from browser.hosts import markup
-from browser.test_page import ASKED, FOREIGN, LACKING, MISSPELT, TOO_LONG, address_of, box
+from browser.test_page import ASKED, FOREIGN, LACKING, MISSPELT, TOO_LONG, address_of, box, outcome
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +77,7 @@ def test_axe_finds_nothing_on_open_suggestions(open_page):
     expect(page.get_by_role("option").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option", selected=True)).to_be_visible()
+    expect(outcome(page, "install")).to_be_visible()  # what stood there before is dimmed for as long as it is waited for
     assert findings(page) == []
 
 
