@@ -77,7 +77,7 @@ def test_axe_finds_nothing_on_open_suggestions(open_page):
     expect(page.get_by_role("option").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option", selected=True)).to_be_visible()
-    expect(outcome(page, "install")).to_be_visible()  # what stood there before is dimmed for as long as it is waited for
+    expect(outcome(page, "install")).to_be_visible()  # what stood there before is dimmed until then
     assert findings(page) == []
 
 
