@@ -81,6 +81,15 @@ def test_axe_finds_nothing_on_open_suggestions(open_page):
     assert findings(page) == []
 
 
+def test_axe_finds_nothing_while_an_answer_is_awaited(open_page):
+    page = open_page(address_of(ASKED))
+    slow = {"offline": False, "latency": 60_000, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    box(page).fill(LACKING)
+    expect(page.locator('#results[aria-busy="true"]')).to_be_visible()
+    assert findings(page) == []
+
+
 def test_axe_finds_nothing_where_nothing_is(open_page, faults):
     page = open_page("/entry/none-such")
     assert findings(page) == []
