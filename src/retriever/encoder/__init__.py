@@ -1,7 +1,8 @@
 """Text to unit vectors.
 
 The default is the model's own weights as an int8 ONNX graph, exported once: it loads in a tenth of a second, needs no
-torch, and travels with the snapshot. `fp32` runs sentence-transformers itself, and is what the export is held against.
+torch, and travels with the snapshot. BERT is run by a kernel of our own where that can, all else by onnxruntime.
+`fp32` runs sentence-transformers itself, and is what the export is held against.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder.joint import JointEncoder, open_export
+from retriever.encoder.kernel import why_not
 from retriever.encoder.models import find_model, names_of, read_spec
 from retriever.encoder.onnx import GRAPH, OnnxEncoder, read_export
 from retriever.encoder.sentence import SentenceEncoder
@@ -34,6 +36,7 @@ __all__ = [
     "open_export",
     "read_export",
     "read_spec",
+    "why_not",
 ]
 
 

@@ -1,6 +1,6 @@
-"""An exported model run by onnxruntime, without torch.
+"""An exported model, run without torch: by `kernel` where that can, else by onnxruntime.
 
-Texts are encoded one by one, each on one thread. Dynamic int8 takes its scales from all that is in a batch, so
+Texts are encoded one by one, each on one thread. In some graphs int8 takes its scales from all that is in a batch, so
 a text's vector would depend on its neighbours; alone, the same text is the same vector always. It costs nothing: on a
 CPU, batches of 8 and 32 were slower than single texts (padding).
 """
@@ -12,18 +12,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.encoder.kernel import Kernel, open_kernel
 from retriever.encoder.tokens import Window
 from retriever.errors import EncoderError
 from retriever.types import EncoderSpec, Role, Vectors
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 GRAPH, TOKENIZER, SPEC = "encoder.onnx", "tokenizer.json", "encoder.json"
 FILES = (GRAPH, TOKENIZER, SPEC)
@@ -46,17 +43,19 @@ def numbered(name: str, number: int) -> str:
 class OnnxEncoder:
     """A model exported by `export`, or a graph that a package ships.
 
-    Safe to call from several threads; several texts take `threads` of its own.
+    Safe to call from several threads; several texts take `threads` of its own. `kernel`: whether `kernel.c` may run it.
     """
 
-    def __init__(self, folder: Path, spec: EncoderSpec, *, threads: int = 1, number: int = 1) -> None:
+    def __init__(
+        self, folder: Path, spec: EncoderSpec, *, threads: int = 1, number: int = 1, kernel: bool = True
+    ) -> None:
         self._files = {name: folder / numbered(name, number) for name in FILES}
         self._spec = spec
         self._window = Window(self._files[TOKENIZER], spec)
         self._threads = threads
         self._lock = threading.Lock()
-        self._session: InferenceSession | None = None
-        self._inputs: list[str] = []
+        self._kernel = kernel
+        self._engine: Kernel | Session | None = None
 
     @property
     def spec(self) -> EncoderSpec:
@@ -94,32 +93,14 @@ class OnnxEncoder:
         return list(encoding.ids)
 
     def _run(self, ids: Sequence[int]) -> Vectors:
-        session = self._load()
-        tokens = np.array([ids], dtype=np.int64)
-        (vectors,) = session.run(None, {name: _GIVEN[name](tokens) for name in self._inputs})
-        if vectors.ndim == 3:  # a graph that was not exported here: a vector a token
-            vectors = vectors[:, 0] if self._spec.pooling == "cls" else vectors.mean(axis=1)
-            vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors[0], dtype=np.float32)
+        return self._load().run(ids)
 
-    def _load(self) -> InferenceSession:
+    def _load(self) -> Kernel | Session:
         with self._lock:
-            if self._session is None:
-                import onnxruntime
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = 1
-                options.inter_op_num_threads = 1
-                options.log_severity_level = 3  # errors
-                self._session = onnxruntime.InferenceSession(
-                    str(self._files[GRAPH]),
-                    options,
-                    providers=["CPUExecutionProvider"],
-                    # As one node it takes five times as long: see `trimming`.
-                    disabled_optimizers=["SkipLayerNormFusion"],
-                )
-                self._inputs = [given.name for given in self._session.get_inputs()]
-        return self._session
+            if self._engine is None:
+                kernel = open_kernel(self._files[GRAPH]) if self._kernel else None
+                self._engine = kernel or Session(self._files[GRAPH], self._spec.pooling)
+        return self._engine
 
     def words(self) -> frozenset[str]:
         """Return the words, lower-case, that its tokenizer knows whole."""
@@ -128,6 +109,37 @@ class OnnxEncoder:
     def fit(self, text: str) -> int:
         """Return how many leading characters of a passage's `text` the window holds: len(text) if all of it."""
         return self._window.fit(text)
+
+
+class Session:
+    """A graph, run by onnxruntime on one thread."""
+
+    def __init__(self, graph: Path, pooling: str) -> None:
+        """`pooling` is what a graph that gives a vector a token is pooled by."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        self._session = onnxruntime.InferenceSession(
+            str(graph),
+            options,
+            providers=["CPUExecutionProvider"],
+            # As one node it takes five times as long: see `trimming`.
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+        self._inputs = [given.name for given in self._session.get_inputs()]
+        self._pooling = pooling
+
+    def run(self, ids: Sequence[int]) -> Vectors:
+        """Return the unit vector, shape (dimension,), of a text of token ids."""
+        tokens = np.array([ids], dtype=np.int64)
+        (vectors,) = self._session.run(None, {name: _GIVEN[name](tokens) for name in self._inputs})
+        if vectors.ndim == 3:  # a graph that was not exported here
+            vectors = vectors[:, 0] if self._pooling == "cls" else vectors.mean(axis=1)
+            vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors[0], dtype=np.float32)
 
 
 def read_export(folder: Path, number: int = 1) -> EncoderSpec:

@@ -77,12 +77,18 @@ def _divide(graph: Any, node: Any, weight: Any, largest: Channels) -> None:
     from onnx import numpy_helper
 
     rows = numpy_helper.to_array(weight)
-    factors = np.maximum(largest, _LEAST) ** _ALPHA / np.maximum(np.abs(rows).max(axis=1), _LEAST) ** (1 - _ALPHA)
-    # Powers of two lose nothing when multiplied, and come out the same on another machine.
-    factors = np.exp2(np.round(np.log2(factors) - np.log2(factors).mean())).astype(np.float32)
+    factors = factors_of(rows, largest)
     weight.CopyFrom(numpy_helper.from_array(rows * factors[:, None], weight.name))
     name = f"{node.name}_smooth"
     graph.initializer.append(numpy_helper.from_array(1 / factors, name))
     division = onnx.helper.make_node("Mul", [node.input[0], name], [f"{name}_out"], name=name)
     graph.node.insert(list(graph.node).index(node), division)
     node.input[0] = f"{name}_out"
+
+
+def factors_of(weights: NDArray[np.float32], largest: Channels) -> Channels:
+    """Return what `weights` (inputs, outputs) are multiplied by, and their inputs divided by, shape (inputs,)."""
+    factors = np.maximum(largest, _LEAST) ** _ALPHA / np.maximum(np.abs(weights).max(axis=1), _LEAST) ** (1 - _ALPHA)
+    # Powers of two lose nothing when multiplied, and come out the same on another machine.
+    rounded: Channels = np.exp2(np.round(np.log2(factors) - np.log2(factors).mean())).astype(np.float32)
+    return rounded

@@ -1,0 +1,359 @@
+/* A BERT encoder on one thread, for x86 with AVX-512 VNNI: int8 weights, tokens rounded to int8 one by one, all else float.
+ *
+ * The same arithmetic as the graph that bert.py writes and onnxruntime runs elsewhere; a test holds one against the
+ * other. A text's vector depends on nothing but the text. Nothing is allocated, kept or read from outside: kernel.py
+ * gives weights, tokens and scratch, has checked their sizes, and its structures mirror those here.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+/* outputs = inputs x weights. `weights` lie in panels of PANEL outputs, in each for every 4 inputs 4 bytes an output, 128
+ * more than the weight: VNNI multiplies unsigned numbers by signed ones, and it is the tokens that are signed. */
+typedef struct {
+    const uint8_t *weights;
+    const float *scales;  /* one an output */
+    const float *bias;    /* one an output */
+    const float *factors; /* one an input, which it is multiplied by before it is rounded; none if NULL */
+    int64_t inputs, outputs;
+} Linear;
+
+typedef struct {
+    const float *weight, *bias;
+} Norm;
+
+typedef struct {
+    Linear attend, project, widen, narrow;
+    Norm attended, narrowed;
+} Layer;
+
+typedef struct {
+    const int8_t *words; /* hidden numbers a token of the vocabulary */
+    const float *word_scales;
+    const float *places; /* hidden numbers a position */
+    Norm embedded;
+    const Layer *layers;
+    int64_t count, hidden, wide, heads;
+    int64_t first; /* whether the first token is the text's vector, not the mean of all */
+    float epsilon;
+} Model;
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#define FAST __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define INLINE static inline __attribute__((always_inline)) FAST
+
+enum { LANES = 16, PANEL = 64, ROWS = 6 };
+
+/* Tokens as a layer takes them. */
+typedef struct {
+    int8_t *values;
+    float *scales; /* one a token */
+    int32_t *sums; /* of the values, one a token */
+} Rounded;
+
+/* --- functions of a number ------------------------------------------------------------------------------------------ */
+
+INLINE __m512 exp_of(__m512 x) {
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0x08);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x); /* ln 2, its high bits and the rest */
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.0f / 720); /* Taylor: |r| is at most ln 2 / 2 */
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+/* x/2 (1 + erf(x / sqrt 2)), with erf by Abramowitz and Stegun 7.1.26, which is off by 1.5e-7 at most. */
+INLINE __m512 gelu_of(__m512 x) {
+    const __m512 sign = _mm512_set1_ps(-0.0f);
+    const __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
+    const __m512 z = _mm512_andnot_ps(sign, _mm512_mul_ps(x, _mm512_set1_ps(0.70710678f)));
+    const __m512 d = _mm512_fmadd_ps(z, _mm512_set1_ps(0.3275911f), _mm512_set1_ps(1.0f));
+    __m512 t = _mm512_rcp14_ps(d);
+    t = _mm512_mul_ps(t, _mm512_fnmadd_ps(d, t, _mm512_set1_ps(2.0f))); /* a step of Newton's: all bits of a float */
+    __m512 p = _mm512_set1_ps(1.061405429f);
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-1.453152027f));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(1.421413741f));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-0.284496736f));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(0.254829592f));
+    p = _mm512_mul_ps(p, t);
+    const __m512 e = exp_of(_mm512_fnmadd_ps(z, z, _mm512_setzero_ps()));
+    const __m512 erf = _mm512_fnmadd_ps(p, e, _mm512_set1_ps(1.0f));
+    return _mm512_fmadd_ps(half, _mm512_or_ps(erf, _mm512_and_ps(sign, x)), half);
+}
+
+/* --- products ------------------------------------------------------------------------------------------------------- */
+
+INLINE __m512 factored(const float *x, const float *factors, int64_t i) {
+    const __m512 v = _mm512_loadu_ps(x + i);
+    return factors ? _mm512_mul_ps(v, _mm512_loadu_ps(factors + i)) : v;
+}
+
+FAST static void round_tokens(const float *x, const float *factors, int64_t tokens, int64_t width, Rounded to) {
+    for (int64_t t = 0; t < tokens; t++, x += width) {
+        __m512 most = _mm512_set1_ps(1e-10f);
+        for (int64_t i = 0; i < width; i += LANES) most = _mm512_max_ps(most, _mm512_abs_ps(factored(x, factors, i)));
+        const float largest = _mm512_reduce_max_ps(most);
+        const __m512 by = _mm512_set1_ps(127.0f / largest);
+        __m512i sum = _mm512_setzero_si512();
+        for (int64_t i = 0; i < width; i += LANES) {
+            const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(factored(x, factors, i), by));
+            sum = _mm512_add_epi32(sum, value);
+            _mm_storeu_si128((__m128i *)(to.values + t * width + i), _mm512_cvtsepi32_epi8(value));
+        }
+        to.scales[t] = largest / 127.0f;
+        to.sums[t] = _mm512_reduce_add_epi32(sum);
+    }
+}
+
+INLINE void finish(const Linear *l, Rounded x, int64_t token, int64_t at, __m512i sum, float *y, const float *add,
+                   const int gelu) {
+    const int64_t to = token * l->outputs + at;
+    __m512 f = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(128 * x.sums[token])));
+    f = _mm512_mul_ps(_mm512_mul_ps(f, _mm512_set1_ps(x.scales[token])), _mm512_loadu_ps(l->scales + at));
+    f = _mm512_add_ps(f, _mm512_loadu_ps(l->bias + at));
+    if (add) f = _mm512_add_ps(f, _mm512_loadu_ps(add + to));
+    if (gelu) f = gelu_of(f);
+    _mm512_storeu_ps(y + to, f);
+}
+
+/* What is done with the sums of each token: each a variable of its own, since compilers keep an array in memory. */
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define ZERO_ROW(r) __m512i s##r##0 = _mm512_setzero_si512(), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
+/* The intrinsic makes GCC copy every sum before it adds to it. */
+#define ADD(sum, w, a) __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(a))
+#define ADD_ROW(r)                                                                      \
+    if (rows > r) {                                                                     \
+        const __m512i a = _mm512_set1_epi32(*(const int32_t *)(v + r * l->inputs + k)); \
+        ADD(s##r##0, w0, a);                                                            \
+        ADD(s##r##1, w1, a);                                                            \
+        ADD(s##r##2, w2, a);                                                            \
+        ADD(s##r##3, w3, a);                                                            \
+    }
+#define FINISH_ROW(r)                                            \
+    if (rows > r) {                                              \
+        finish(l, x, token + r, at, s##r##0, y, add, gelu);      \
+        finish(l, x, token + r, at + 16, s##r##1, y, add, gelu); \
+        finish(l, x, token + r, at + 32, s##r##2, y, add, gelu); \
+        finish(l, x, token + r, at + 48, s##r##3, y, add, gelu); \
+    }
+
+/* A panel of outputs of a few tokens. `ahead` are weights that will be wanted soon: the third level of cache is slow, and
+ * a short text waits for its weights more than for its products. */
+INLINE void block(const int rows, const Linear *l, Rounded x, int64_t token, int64_t panel, float *y, const float *add,
+                  const int gelu, const uint8_t *ahead) {
+    EACH_ROW(ZERO_ROW)
+    const uint8_t *w = l->weights + panel * PANEL * l->inputs;
+    const int8_t *v = x.values + token * l->inputs;
+    const int64_t at = panel * PANEL;
+    for (int64_t k = 0; k < l->inputs; k += 4, w += 4 * PANEL) {
+        _mm_prefetch((const char *)(ahead + PANEL / 4 * k), _MM_HINT_T1);
+        const __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64), w2 = _mm512_loadu_si512(w + 128),
+                      w3 = _mm512_loadu_si512(w + 192);
+        EACH_ROW(ADD_ROW)
+    }
+    EACH_ROW(FINISH_ROW)
+}
+
+INLINE void multiply(const Linear *l, Rounded x, int64_t tokens, float *y, const float *add, const int gelu) {
+    const int64_t blocks = (tokens + ROWS - 1) / ROWS;
+    for (int64_t panel = 0; panel < l->outputs / PANEL; panel++)
+        for (int64_t b = 0, token = 0; b < blocks; b++) {
+            const int64_t rows = (tokens - token + blocks - b - 1) / (blocks - b); /* as even as they come */
+            const uint8_t *ahead = l->weights + (4 * (panel + 1) + b % 4) * (PANEL / 4) * l->inputs;
+            switch (rows) {
+                case 1: block(1, l, x, token, panel, y, add, gelu, ahead); break;
+                case 2: block(2, l, x, token, panel, y, add, gelu, ahead); break;
+                case 3: block(3, l, x, token, panel, y, add, gelu, ahead); break;
+                case 4: block(4, l, x, token, panel, y, add, gelu, ahead); break;
+                case 5: block(5, l, x, token, panel, y, add, gelu, ahead); break;
+                default: block(6, l, x, token, panel, y, add, gelu, ahead);
+            }
+            token += rows;
+        }
+}
+
+/* y = x weights + bias, and `add` on top unless it is NULL. */
+FAST static void linear(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y, const float *add) {
+    round_tokens(x, l->factors, tokens, l->inputs, rounded);
+    multiply(l, rounded, tokens, y, add, 0);
+}
+
+FAST static void linear_gelu(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y) {
+    round_tokens(x, l->factors, tokens, l->inputs, rounded);
+    multiply(l, rounded, tokens, y, NULL, 1);
+}
+
+/* --- the rest of a layer -------------------------------------------------------------------------------------------- */
+
+FAST static void norm(Norm n, float *x, int64_t tokens, int64_t width, float epsilon) {
+    for (int64_t t = 0; t < tokens; t++, x += width) {
+        __m512 sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+        for (int64_t i = 0; i < width; i += LANES) sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + i));
+        const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)width);
+        for (int64_t i = 0; i < width; i += LANES) {
+            const __m512 d = _mm512_sub_ps(_mm512_loadu_ps(x + i), mean);
+            squares = _mm512_fmadd_ps(d, d, squares);
+        }
+        const float variance = _mm512_reduce_add_ps(squares) / (float)width;
+        const __m512 by = _mm512_set1_ps(1.0f / __builtin_sqrtf(variance + epsilon));
+        for (int64_t i = 0; i < width; i += LANES) {
+            const __m512 d = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i), mean), by);
+            _mm512_storeu_ps(x + i, _mm512_fmadd_ps(d, _mm512_loadu_ps(n.weight + i), _mm512_loadu_ps(n.bias + i)));
+        }
+    }
+}
+
+static int64_t padded(int64_t tokens) { return (tokens + LANES - 1) / LANES * LANES; }
+
+/* The lanes at `j` that are tokens. */
+INLINE __mmask16 there(int64_t j, int64_t tokens) {
+    return tokens - j < LANES ? (__mmask16)((1u << (tokens - j)) - 1) : (__mmask16)0xffff;
+}
+
+INLINE void softmax(float *w, int64_t tokens, float by) {
+    __m512 most = _mm512_set1_ps(-3e38f), sum = _mm512_setzero_ps();
+    for (int64_t j = 0; j < tokens; j += LANES)
+        most = _mm512_mask_max_ps(most, there(j, tokens), most, _mm512_loadu_ps(w + j));
+    const __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+    for (int64_t j = 0; j < tokens; j += LANES) {
+        const __m512 below = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(w + j), top), _mm512_set1_ps(by));
+        const __m512 e = _mm512_maskz_mov_ps(there(j, tokens), exp_of(below));
+        sum = _mm512_add_ps(sum, e);
+        _mm512_storeu_ps(w + j, e);
+    }
+    const __m512 share = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(sum));
+    for (int64_t j = 0; j < tokens; j += LANES)
+        _mm512_storeu_ps(w + j, _mm512_mul_ps(_mm512_loadu_ps(w + j), share));
+}
+
+/* Every head's softmax(q k / sqrt(size)) v, four tokens at a time. `all` holds q, k and v of each token side by side;
+ * keys are turned so that a number of all tokens lies together. */
+enum { TOGETHER = 4 };
+#define EACH_TOKEN _Pragma("GCC unroll 4") for (int r = 0; r < TOGETHER; r++)
+
+FAST static void attention(const float *all, int64_t tokens, int64_t hidden, int64_t heads, float *keys, float *weights,
+                           float *out) {
+    const int64_t size = hidden / heads, stride = 3 * hidden, room = padded(tokens);
+    const float by = 1.0f / __builtin_sqrtf((float)size);
+    for (int64_t h = 0; h < heads; h++) {
+        const float *q = all + h * size, *k = q + hidden, *v = k + hidden;
+        for (int64_t i = 0; i < size; i++)
+            for (int64_t t = 0; t < room; t++) keys[i * room + t] = t < tokens ? k[t * stride + i] : 0;
+        for (int64_t t = 0; t < tokens; t += TOGETHER) {
+            const int64_t left = tokens - t;
+            for (int64_t j = 0; j < room; j += LANES) {
+                __m512 s[TOGETHER];
+                EACH_TOKEN s[r] = _mm512_setzero_ps();
+                for (int64_t i = 0; i < size; i++) {
+                    const __m512 key = _mm512_loadu_ps(keys + i * room + j);
+                    EACH_TOKEN s[r] = _mm512_fmadd_ps(_mm512_set1_ps(q[(r < left ? t + r : t) * stride + i]), key, s[r]);
+                }
+                EACH_TOKEN _mm512_storeu_ps(weights + r * room + j, s[r]);
+            }
+            for (int r = 0; r < TOGETHER; r++) softmax(weights + r * room, tokens, by);
+            for (int64_t i = 0; i < size; i += LANES) {
+                __m512 s[TOGETHER];
+                EACH_TOKEN s[r] = _mm512_setzero_ps();
+                for (int64_t j = 0; j < tokens; j++) {
+                    const __m512 value = _mm512_loadu_ps(v + j * stride + i);
+                    EACH_TOKEN s[r] = _mm512_fmadd_ps(_mm512_set1_ps(weights[r * room + j]), value, s[r]);
+                }
+                EACH_TOKEN if (r < left) _mm512_storeu_ps(out + (t + r) * hidden + h * size + i, s[r]);
+            }
+        }
+    }
+}
+
+FAST static void embed(const Model *m, const int32_t *ids, int64_t tokens, float *x) {
+    for (int64_t t = 0; t < tokens; t++) {
+        const int8_t *word = m->words + ids[t] * m->hidden;
+        const __m512 scale = _mm512_set1_ps(m->word_scales[ids[t]]);
+        for (int64_t i = 0; i < m->hidden; i += LANES) {
+            const __m512i values = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(word + i)));
+            const __m512 place = _mm512_loadu_ps(m->places + t * m->hidden + i);
+            _mm512_storeu_ps(x + t * m->hidden + i, _mm512_fmadd_ps(_mm512_cvtepi32_ps(values), scale, place));
+        }
+    }
+    norm(m->embedded, x, tokens, m->hidden, m->epsilon);
+}
+
+FAST static void pool(const Model *m, const float *x, int64_t tokens, float *vector) {
+    const int64_t pooled = m->first ? 1 : tokens;
+    __m512 squares = _mm512_setzero_ps();
+    for (int64_t i = 0; i < m->hidden; i += LANES) {
+        __m512 sum = _mm512_setzero_ps();
+        for (int64_t t = 0; t < pooled; t++) sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + t * m->hidden + i));
+        sum = _mm512_div_ps(sum, _mm512_set1_ps((float)pooled));
+        squares = _mm512_fmadd_ps(sum, sum, squares);
+        _mm512_storeu_ps(vector + i, sum);
+    }
+    const float length = __builtin_sqrtf(_mm512_reduce_add_ps(squares));
+    const __m512 by = _mm512_set1_ps(1.0f / (length > 1e-12f ? length : 1e-12f));
+    for (int64_t i = 0; i < m->hidden; i += LANES)
+        _mm512_storeu_ps(vector + i, _mm512_mul_ps(_mm512_loadu_ps(vector + i), by));
+}
+
+/* --- what kernel.py calls ------------------------------------------------------------------------------------------- */
+
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Take room for `count` of a type from the scratch, whose parts begin at multiples of 64. */
+#define TAKE(type, count) \
+    ((type *)(taken = (uintptr_t)scratch + used, used += ((count) * (int64_t)sizeof(type) + 63) / 64 * 64, taken))
+
+/* Encode a text of `tokens` ids into a vector of unit length. Returns the bytes of scratch, aligned to 64, that this takes;
+ * with NULL for scratch it only says how many. */
+FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens, char *scratch, float *vector) {
+    uintptr_t used = 0, taken;
+    float *x = TAKE(float, tokens * m->hidden);
+    float *attended = TAKE(float, tokens * m->hidden);
+    float *wide = TAKE(float, tokens * larger(3 * m->hidden, m->wide));
+    float *keys = TAKE(float, padded(tokens) * (m->hidden / m->heads));
+    float *weights = TAKE(float, padded(tokens) * TOGETHER);
+    Rounded rounded;
+    rounded.values = TAKE(int8_t, tokens * larger(m->hidden, m->wide));
+    rounded.scales = TAKE(float, tokens);
+    rounded.sums = TAKE(int32_t, tokens);
+    if (!scratch) return (int64_t)used;
+    embed(m, ids, tokens, x);
+    for (const Layer *l = m->layers; l < m->layers + m->count; l++) {
+        linear(&l->attend, x, tokens, rounded, wide, NULL);
+        attention(wide, tokens, m->hidden, m->heads, keys, weights, attended);
+        linear(&l->project, attended, tokens, rounded, x, x);
+        norm(l->attended, x, tokens, m->hidden, m->epsilon);
+        linear_gelu(&l->widen, x, tokens, rounded, wide);
+        linear(&l->narrow, wide, tokens, rounded, x, x);
+        norm(l->narrowed, x, tokens, m->hidden, m->epsilon);
+    }
+    pool(m, x, tokens, vector);
+    return (int64_t)used;
+}
+
+/* Lay int8 weights of shape (inputs, outputs) out as `Linear` has them. */
+void retriever_pack(const int8_t *weights, int64_t inputs, int64_t outputs, uint8_t *packed) {
+    for (int64_t panel = 0; panel < outputs; panel += PANEL)
+        for (int64_t k = 0; k < inputs; k += 4)
+            for (int64_t at = 0; at < PANEL; at++)
+                for (int64_t i = 0; i < 4; i++) *packed++ = (uint8_t)(weights[(k + i) * outputs + panel + at] + 128);
+}
+
+/* Whether this processor can do it, for a caller whose Model has this size. */
+int retriever_runs(int64_t size) {
+    __builtin_cpu_init();
+    return size == (int64_t)sizeof(Model) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+
+#else
+
+int retriever_runs(int64_t size) { return size < 0; }
+
+#endif
