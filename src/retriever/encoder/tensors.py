@@ -21,7 +21,7 @@ _DIMS, _DTYPE, _NAME, _RAW = 1, 2, 8, 9  # of TensorProto
 
 
 def read_notes(path: Path) -> Mapping[str, str]:
-    """Return the notes of the file (its `metadata_props`), by key. Raises OSError, or ValueError, LookupError or TypeError."""
+    """Return the notes of the file (its `metadata_props`). Raises OSError, ValueError, LookupError or TypeError."""
     notes = (dict(_fields(note)) for field, note in _fields(memoryview(path.read_bytes())) if field == _NOTES)
     return {str(note[1], "utf-8"): str(note[2], "utf-8") for note in notes}
 
