@@ -1,4 +1,5 @@
-/* A BERT encoder on one thread, for x86 with AVX-512 VNNI: int8 weights, tokens rounded to int8 one by one, all else float.
+/* A BERT encoder on one thread, for x86 with AVX-512 VNNI: int8 weights, tokens rounded to int8 one by one, the rest
+ * in float.
  *
  * The same arithmetic as the graph that bert.py writes and onnxruntime runs elsewhere; a test holds one against the
  * other. A text's vector depends on nothing but the text. Nothing is allocated, kept or read from outside: kernel.py
@@ -7,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* outputs = inputs x weights. `weights` lie in panels of PANEL outputs, in each for every 4 inputs 4 bytes an output, 128
- * more than the weight: VNNI multiplies unsigned numbers by signed ones, and it is the tokens that are signed. */
+/* outputs = inputs x weights. `weights` lie in panels of PANEL outputs, in each for every 4 inputs 4 bytes an output,
+ * 128 more than the weight: VNNI multiplies unsigned numbers by signed ones, and it is the tokens that are signed. */
 typedef struct {
     const uint8_t *weights;
     const float *scales;  /* one an output */
@@ -53,7 +54,7 @@ typedef struct {
     int32_t *sums; /* of the values, one a token */
 } Rounded;
 
-/* --- functions of a number ------------------------------------------------------------------------------------------ */
+/* --- functions of a number ---------------------------------------------------------------------------------------- */
 
 INLINE __m512 exp_of(__m512 x) {
     const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0x08);
@@ -88,7 +89,7 @@ INLINE __m512 gelu_of(__m512 x) {
     return _mm512_fmadd_ps(half, _mm512_or_ps(erf, _mm512_and_ps(sign, x)), half);
 }
 
-/* --- products ------------------------------------------------------------------------------------------------------- */
+/* --- products ----------------------------------------------------------------------------------------------------- */
 
 INLINE __m512 factored(const float *x, const float *factors, int64_t i) {
     const __m512 v = _mm512_loadu_ps(x + i);
@@ -144,8 +145,8 @@ INLINE void finish(const Linear *l, Rounded x, int64_t token, int64_t at, __m512
         finish(l, x, token + r, at + 48, s##r##3, y, add, gelu); \
     }
 
-/* A panel of outputs of a few tokens. `ahead` are weights that will be wanted soon: the third level of cache is slow, and
- * a short text waits for its weights more than for its products. */
+/* A panel of outputs of a few tokens. `ahead` are weights that will be wanted soon: the third level of cache is slow,
+ * and a short text waits for its weights more than for its products. */
 INLINE void block(const int rows, const Linear *l, Rounded x, int64_t token, int64_t panel, float *y, const float *add,
                   const int gelu, const uint8_t *ahead) {
     EACH_ROW(ZERO_ROW)
@@ -190,7 +191,7 @@ FAST static void linear_gelu(const Linear *l, const float *x, int64_t tokens, Ro
     multiply(l, rounded, tokens, y, NULL, 1);
 }
 
-/* --- the rest of a layer -------------------------------------------------------------------------------------------- */
+/* --- the rest of a layer ------------------------------------------------------------------------------------------ */
 
 FAST static void norm(Norm n, float *x, int64_t tokens, int64_t width, float epsilon) {
     for (int64_t t = 0; t < tokens; t++, x += width) {
@@ -233,27 +234,35 @@ INLINE void softmax(float *w, int64_t tokens, float by) {
         _mm512_storeu_ps(w + j, _mm512_mul_ps(_mm512_loadu_ps(w + j), share));
 }
 
-/* Every head's softmax(q k / sqrt(size)) v, four tokens at a time. `all` holds q, k and v of each token side by side;
+/* Every head's softmax(q k / sqrt(size)) v, eight tokens at a time. `all` holds q, k and v of each token side by side;
  * keys are turned so that a number of all tokens lies together. */
-enum { TOGETHER = 4 };
-#define EACH_TOKEN _Pragma("GCC unroll 4") for (int r = 0; r < TOGETHER; r++)
+enum { TOGETHER = 8 };
+#define EACH_TOKEN _Pragma("GCC unroll 8") for (int r = 0; r < TOGETHER; r++)
 
 FAST static void attention(const float *all, int64_t tokens, int64_t hidden, int64_t heads, float *keys, float *weights,
                            float *out) {
     const int64_t size = hidden / heads, stride = 3 * hidden, room = padded(tokens);
     const float by = 1.0f / __builtin_sqrtf((float)size);
+    const __m512i steps = _mm512_mullo_epi32(
+        _mm512_set1_epi32((int32_t)stride), _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
     for (int64_t h = 0; h < heads; h++) {
         const float *q = all + h * size, *k = q + hidden, *v = k + hidden;
-        for (int64_t i = 0; i < size; i++)
-            for (int64_t t = 0; t < room; t++) keys[i * room + t] = t < tokens ? k[t * stride + i] : 0;
+        for (int64_t t = 0; t < tokens; t += LANES)
+            for (int64_t i = 0; i < size; i++) {
+                const __m512 key = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), there(t, tokens), steps,
+                                                            k + t * stride + i, sizeof(float));
+                _mm512_storeu_ps(keys + i * room + t, key);
+            }
         for (int64_t t = 0; t < tokens; t += TOGETHER) {
             const int64_t left = tokens - t;
+            const float *row[TOGETHER]; /* the first stands in for tokens that are not there */
+            EACH_TOKEN row[r] = q + (r < left ? t + r : t) * stride;
             for (int64_t j = 0; j < room; j += LANES) {
                 __m512 s[TOGETHER];
                 EACH_TOKEN s[r] = _mm512_setzero_ps();
                 for (int64_t i = 0; i < size; i++) {
                     const __m512 key = _mm512_loadu_ps(keys + i * room + j);
-                    EACH_TOKEN s[r] = _mm512_fmadd_ps(_mm512_set1_ps(q[(r < left ? t + r : t) * stride + i]), key, s[r]);
+                    EACH_TOKEN s[r] = _mm512_fmadd_ps(_mm512_set1_ps(row[r][i]), key, s[r]);
                 }
                 EACH_TOKEN _mm512_storeu_ps(weights + r * room + j, s[r]);
             }
@@ -300,7 +309,7 @@ FAST static void pool(const Model *m, const float *x, int64_t tokens, float *vec
         _mm512_storeu_ps(vector + i, _mm512_mul_ps(_mm512_loadu_ps(vector + i), by));
 }
 
-/* --- what kernel.py calls ------------------------------------------------------------------------------------------- */
+/* --- what kernel.py calls ----------------------------------------------------------------------------------------- */
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -308,8 +317,8 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 #define TAKE(type, count) \
     ((type *)(taken = (uintptr_t)scratch + used, used += ((count) * (int64_t)sizeof(type) + 63) / 64 * 64, taken))
 
-/* Encode a text of `tokens` ids into a vector of unit length. Returns the bytes of scratch, aligned to 64, that this takes;
- * with NULL for scratch it only says how many. */
+/* Encode a text of `tokens` ids into a vector of unit length. Returns the bytes of scratch, aligned to 64, that this
+ * takes; with NULL for scratch it only says how many. */
 FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens, char *scratch, float *vector) {
     uintptr_t used = 0, taken;
     float *x = TAKE(float, tokens * m->hidden);
