@@ -202,7 +202,8 @@ class _Product:
         self._graph = graph
         self._arrays = arrays
         self._most, self._least = (graph.constant(np.float32(value)) for value in (_MOST, _LEAST))
-        self._raise, self._nought = graph.constant(np.float32(128)), graph.constant(np.uint8(128))
+        self._one, self._raise = (graph.constant(np.float32(value)) for value in (1, 128))
+        self._nought = graph.constant(np.uint8(128))
 
     def __call__(self, name: str, x: str) -> str:
         add = self._graph.add
@@ -212,6 +213,7 @@ class _Product:
         rounded = add("Round", add("Mul", x, add("Div", self._most, largest)))
         # onnxruntime is quick at unsigned times signed numbers only.
         raised = add("Cast", add("Add", rounded, self._raise), to=_UINT8)
-        sums = add("Cast", add("MatMulInteger", raised, f"{name}.weights", self._nought), to=_FLOAT)
-        scaled = add("Mul", add("Mul", sums, add("Div", largest, self._most)), f"{name}.scales")
+        weights = f"{name}.weights", self._one, f"{name}.scales", self._nought
+        product = add("MatMulIntegerToFloat", raised, *weights, domain=_MORE)
+        scaled = add("Mul", product, add("Div", largest, self._most))
         return str(add("Add", scaled, f"{name}.bias"))

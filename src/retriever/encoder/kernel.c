@@ -117,7 +117,7 @@ INLINE void finish(const Linear *l, Rounded x, int64_t token, int64_t at, __m512
                    const int gelu) {
     const int64_t to = token * l->outputs + at;
     __m512 f = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(128 * x.sums[token])));
-    f = _mm512_mul_ps(_mm512_mul_ps(f, _mm512_set1_ps(x.scales[token])), _mm512_loadu_ps(l->scales + at));
+    f = _mm512_mul_ps(_mm512_mul_ps(f, _mm512_loadu_ps(l->scales + at)), _mm512_set1_ps(x.scales[token]));
     f = _mm512_add_ps(f, _mm512_loadu_ps(l->bias + at));
     if (add) f = _mm512_add_ps(f, _mm512_loadu_ps(add + to));
     if (gelu) f = gelu_of(f);
