@@ -71,11 +71,19 @@ class Asked:
             top, left = max(top, float((before + values).max(initial=0))), left - column.most / total
             if left < top and left < (least := _least(sums[np.concatenate(met)], count)):
                 break
-        worth = np.concatenate(met)
+        worth = np.sort(np.concatenate(met))  # in order, they are found in columns in a fraction of the time
+        least = max(least, self._reached(worth, sums, count))
         worth = self._sift(worth, sums, columns, left, least, count)
         scores = self.scores(worth.astype(np.int64))
         together = scores.words + scores.pairs + scores.exact
         return worth[np.argsort(-together, kind="stable")[:count]].astype(np.int64)
+
+    def _reached(self, met: NDArray[np.int32], sums: Scores, count: int) -> float:
+        """Return what the last of the best `count` has at least, by weighing those of `met` that have most so far."""
+        if len(met) > _SAMPLE * count:
+            met = met[np.argpartition(sums[met], -_SAMPLE * count)[-_SAMPLE * count :]]
+        scores = self.scores(np.sort(met).astype(np.int64))
+        return _least(scores.words + scores.pairs + scores.exact, count)
 
     def _sift(
         self,
@@ -93,8 +101,8 @@ class Asked:
                 break
             sums[worth] += column.at(worth) / np.float32(total)
             left -= column.most / total
-            least = _least(sums[worth], count)
-        return np.sort(worth[sums[worth] + left >= least])
+            least = max(least, _least(sums[worth], count))
+        return worth[sums[worth] + left >= least]
 
     @property
     def _shares(self) -> tuple[Share, ...]:
@@ -123,6 +131,8 @@ def _least(sums: Scores, count: int) -> float:
     return float(np.partition(sums, -count)[-count]) - _ROUNDING if len(sums) >= count else 0.0
 
 
+# Weighing so many times what is wanted tells how little is too little.
+_SAMPLE = 4
 # So few entries more than are wanted are weighed sooner than sorted out.
 _ENOUGH = 4
 # Weighing so many entries one and all takes less time than choosing whom to weigh.
