@@ -56,6 +56,7 @@ class Card:
         self._held: dict[int, frozenset[str]] = {}
         self._shown: dict[int, tuple[AnswerText, Highlight, str | None]] = {}
         self._passage: dict[int, FoundPassage] = {}
+        self._terms: frozenset[str] | None = None
         self._metadata = msgspec.json.encode(entry.metadata)
 
     @cached_property
@@ -67,6 +68,18 @@ class Card:
     def words(self) -> int:
         """How many words the entry's question and answer have."""
         return len(re.findall(r"\w+", f"{self.entry.question}\n{self.text}"))
+
+    @cached_property
+    def all_text(self) -> str:
+        """All that the entry says, its other wordings and tags included."""
+        entry = self.entry
+        return "\n".join((entry.question, *entry.alternates, *entry.tags, *(part.text for part in entry.answer)))
+
+    def terms(self, read: Callable[[str], list[str]]) -> frozenset[str]:
+        """Return the terms that `read`, always the same, finds in all that the entry says. They are kept."""
+        if self._terms is None:
+            self._terms = frozenset(read(self.all_text))
+        return self._terms
 
     def hit(
         self,
