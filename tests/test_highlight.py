@@ -98,6 +98,19 @@ def test_a_tag_may_hold_what_ends_tags():
     assert mark('<p><a href="/?a>b">a b</a></p>', "a b", 2, 3) == '<p><a href="/?a>b">a <mark>b</mark></a></p>'
 
 
+def test_what_stands_in_a_tag_or_elsewhere_is_not_taken_for_the_passage():
+    html = '<p><a href="/b">b</a> b <i>b</i> &amp; b</p>'
+    for number, marked in enumerate(
+        ['"/b"><mark>b</mark>', "</a> <mark>b</mark> <i>", "<i><mark>b</mark>", "&amp; <mark>b</mark>"]
+    ):
+        start = [0, 2, 4, 8][number]
+        assert marked in mark(html, "b b b & b", start, start + 1)
+
+
+def test_spaces_around_a_reference_are_not_marked():
+    assert mark("<p>a &gt; b</p>", "a > b", 0, 5) == "<p><mark>a</mark> <mark>&gt;</mark> <mark>b</mark></p>"
+
+
 @pytest.mark.parametrize("html", ["<p>a & b < c</p>", "<p>a &b; c</p>", "a &"])
 def test_text_that_was_not_escaped_is_text(html):
     assert mark(html, "xyz", 0, 1) == html.replace("a", "<mark>a</mark>", 1)

@@ -23,14 +23,20 @@ def best_sentence(cosines: Sequence[float], share: Callable[[int], float]) -> in
     """
     if len(cosines) == 1:
         return 0
-    # Sentences are few, and numpy is slow for few numbers.
-    least = max(cosines) - _WORDS_WEIGHT - 1e-4
+    # Sentences are few, and numpy is slow for few numbers. No share lifts what is further below the best or the lead,
+    # and looking at words takes longest.
+    stands_out, reach = cosines[0] + _STANDS_OUT, _WORDS_WEIGHT + 1e-4
+    least = max(*cosines, stands_out) - reach
+    able = [at for at, cosine in enumerate(cosines) if cosine >= least and at]
+    if not able:
+        return 0
+    if len(able) == 1 and cosines[able[0]] > stands_out + reach:
+        return able[0]
     best, most = 0, cosines[0] + _WORDS_WEIGHT * share(0) + _STANDS_OUT
-    for at, cosine in enumerate(cosines):
-        if cosine >= least and at:
-            score = cosine + _WORDS_WEIGHT * share(at)
-            if score > most:
-                best, most = at, score
+    for at in able:
+        score = cosines[at] + _WORDS_WEIGHT * share(at)
+        if score > most:
+            best, most = at, score
     return best
 
 
@@ -74,7 +80,9 @@ def _encoded(text: str) -> str:
 
 
 # Tags, references, and the text between them: all that sanitised HTML has. A tag's values may hold a ">".
-_RUN = re.compile(r"<[^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*>|&#?\w+;|[^<&]+|[<&]")
+_TAG = re.compile(r"<[^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*>")
+_REFERENCE = re.compile(r"&#?\w+;")
+_RUN = re.compile(rf"{_TAG.pattern}|{_REFERENCE.pattern}|[^<&]+|[<&]")
 
 
 def mark(html: str, text: str, start: int, end: int) -> str:
@@ -87,6 +95,10 @@ def mark(html: str, text: str, start: int, end: int) -> str:
     last = first + _visible(text[start:end])
     if first == last:
         return html
+    whole = text[start:end].strip()
+    at = html.find(whole) if "<" not in whole and "&" not in whole and "&nbsp;" not in html else -1
+    if at >= 0 and _shown(html[:at]) == first:  # no tag in it, as is usual
+        return f"{html[:at]}<mark>{whole}</mark>{html[at + len(whole) :]}"
     out: list[str] = []
     seen = 0
     for run in _RUN.findall(html):
@@ -108,6 +120,12 @@ def mark(html: str, text: str, start: int, end: int) -> str:
 
 def _visible(text: str) -> int:
     return len("".join(text.split()))
+
+
+def _shown(html: str) -> int | None:
+    """Return how many visible characters the beginning of some HTML has; None if it ends in a tag or reference."""
+    text = _REFERENCE.sub("x", _TAG.sub("", html))
+    return None if "<" in text or "&" in text else _visible(text)
 
 
 def _place(run: str, number: int) -> int:

@@ -126,11 +126,11 @@ class Card:
 
     def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float]) -> int:
         """Return the place among the passages of the sentence that answers best."""
-        sentences = self._sentences
+        sentences, total = self._sentences, sum(asked.values()) or 1.0
 
         def share(number: int) -> float:
             held = self._held_by(sentences[number])
-            return sum([rarity for stem, rarity in asked.items() if stem in held]) / (sum(asked.values()) or 1.0)
+            return sum([rarity for stem, rarity in asked.items() if stem in held]) / total
 
         return sentences[best_sentence([cosines[at] for at in sentences], share)]
 

@@ -20,6 +20,7 @@ Scores = NDArray[np.float32]
 _NEAREST_ROWS, _NEAREST_ENTRIES, _BY_WORDS = 400, 2 * MAX_K, 30
 _KEPT_PERMITS = 8
 _SENTENCE = KINDS.index("sentence")
+_NOTHING_ASKED = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,15 @@ class _Near:
 
     def __init__(self, snapshot: Snapshot, mask: Mask, *, together: bool) -> None:
         rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
-        # The cell of each row in a table of the best cosine by kind and entry, and the cells' rows one after another.
+        # The cell of each row in a table of the best cosine by kind and entry. Most have one row alone, of which
+        # nothing is the best, and those come first; the rows of the others stand one cell after another.
         cells = snapshot.kinds[rows].astype(np.int64) * len(mask) + snapshot.owners[rows]
-        by_cell = np.argsort(cells, kind="stable")
-        rows = rows[by_cell]
-        self._cells, self._begin = np.unique(cells[by_cell], return_index=True)
+        _, cell_of, held = np.unique(cells, return_inverse=True, return_counts=True)
+        shared = held[cell_of] > 1
+        by_cell = np.lexsort((cells, shared))
+        rows, cells, alone = rows[by_cell], cells[by_cell], int(np.count_nonzero(~shared))
+        self._alone = cells[:alone]
+        self._shared, self._begin = np.unique(cells[alone:], return_index=True)
         self._entries = len(mask)
         self.ordinals: Rows = np.unique(snapshot.owners[rows]).astype(np.int64)
         self._compare: Callable[[Vectors], Scores] = (
@@ -80,9 +85,10 @@ class _Near:
 
     def best(self, vector: Vectors) -> Scores:
         """Return the best cosine of each kind of passage in each entry, shape (kinds, entries); NOTHING for none."""
-        best = np.full(len(KINDS) * self._entries, NOTHING, np.float32)
-        if len(self._begin):
-            best[self._cells] = np.maximum.reduceat(self._compare(vector), self._begin)
+        best, cosines = np.full(len(KINDS) * self._entries, NOTHING, np.float32), self._compare(vector)
+        best[self._alone] = cosines[: len(self._alone)]
+        if len(self._shared):
+            best[self._shared] = np.maximum.reduceat(cosines[len(self._alone) :], self._begin)
         return best.reshape(len(KINDS), self._entries)
 
 
@@ -92,7 +98,7 @@ class Weighing:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._permits: dict[Hashable, Permit] = {}
-        self._near_all: _Near | None = None
+        self._together: tuple[bytes, _Near] | None = None
         self._sentences = np.flatnonzero(snapshot.kinds == _SENTENCE)
         held = np.bincount(snapshot.owners[self._sentences], minlength=len(snapshot.starts) - 1)
         self._sentences_begin = np.concatenate([[0], np.cumsum(held)])
@@ -102,7 +108,7 @@ class Weighing:
 
         The last few are kept: to make one, every entry is looked at.
         """
-        metadata = tuple((key, tuple(values)) for key, values in filters.metadata.items())
+        metadata = tuple([(key, tuple(values)) for key, values in filters.metadata.items()]) if filters.metadata else ()
         key = (filters.tags, filters.source, filters.lang, filters.kind, metadata, today)
         permit = self._permits.get(key)
         if permit is None:
@@ -117,19 +123,23 @@ class Weighing:
         if today is not None:
             mask &= snapshot.valid(today)
         permitted = int(np.count_nonzero(mask))
-        near = self._near(mask) if snapshot.manifest.nearest.kind == "exact" else None
+        near = None
+        if snapshot.manifest.nearest.kind == "exact":
+            near = self._laid(mask) if filters == _NOTHING_ASKED else _Near(snapshot, mask, together=False)
         if permitted == len(mask):
             return Permit(permitted, len(snapshot.owners), None, None, near)
         rows = Allowed.of(mask[snapshot.owners])
         return Permit(permitted, rows.count, mask, rows, near)
 
-    def _near(self, mask: Mask) -> _Near:
-        """Return the rows to compare; those of all entries, which most questions are compared with, lie together."""
-        if not mask.all():
-            return _Near(self._snapshot, mask, together=False)
-        if self._near_all is None:
-            self._near_all = _Near(self._snapshot, mask, together=True)
-        return self._near_all
+    def _laid(self, mask: Mask) -> _Near:
+        """Return the rows that questions without filters are compared with, which are most: they lie together.
+
+        Another day has the same as long as the same entries hold.
+        """
+        which = mask.tobytes()
+        if self._together is None or self._together[0] != which:
+            self._together = which, _Near(self._snapshot, mask, together=True)
+        return self._together[1]
 
     def rank(self, query: str, vector: Vectors, permit: Permit, pinned: Rows) -> Ranked:
         """Return the candidates for a question in order. Those `pinned`, ordinals that pass, come first."""

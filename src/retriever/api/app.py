@@ -94,6 +94,8 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # What is asked is the asker's; and for every request FastAPI would look whether somebody listens.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     answer = _answer_of(service, k, note)
     app.add_middleware(Asking, answer=answer, threads=answering)

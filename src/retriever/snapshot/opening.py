@@ -100,6 +100,8 @@ class Snapshot:
 
     def pinned(self, question: str) -> Rows:
         """Return the ordinals of the entries that their owner wants first for `question`."""
+        if not self._facets.get("pins"):
+            return np.zeros(0, np.int64)
         return self._carrying("pins", pin_key(question)).astype(np.int64)
 
     def _carrying(self, facet: str, value: str) -> NDArray[np.int32]:
