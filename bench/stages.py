@@ -22,7 +22,7 @@ import numpy as np
 
 from load import Client, distinct_questions
 from material import ROOT, WORK, material_of, parser_of
-from retriever import deciding, lexical, search, show, snapshot, vectors, weighing
+from retriever import deciding, lexical, search, show, showing, snapshot, vectors, weighing
 from retriever.encoder import OnnxEncoder
 from servers import product, running
 from speed_report import write_between
@@ -43,7 +43,7 @@ STAGES: Sequence[tuple[str, Any, str]] = (
     ("entries from disk", snapshot.Snapshot, "entry"),
     ("confidence", deciding.Deciding, "confidence"),
     ("missing words", deciding.Deciding, "missing"),
-    ("hits and their sentences", search.Searcher, "_hits"),
+    ("hits and their sentences", showing.Showing, "hits"),
     ("marks in HTML", show, "mark"),
     ("the rest of a search", search.Searcher, "ask"),
     ("JSON", msgspec.json, "encode"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache, partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from retriever.bounds import check_k, check_question, check_text
 from retriever.catalog import facets_of, listing_of, related_to
 from retriever.confidence import level_of
 from retriever.deciding import Deciding
@@ -20,13 +19,11 @@ from retriever.defaults import (
     DEFAULT_MESSAGE,
     DEFAULT_MIN_CONFIDENCE,
     DEFAULT_SUGGESTED,
-    MAX_K,
-    MAX_QUESTION,
 )
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words
-from retriever.show import Card
+from retriever.showing import Showing
 from retriever.snapshot import Snapshot, open_snapshot
 from retriever.types import (
     Answer,
@@ -36,7 +33,6 @@ from retriever.types import (
     Expired,
     Facets,
     Filters,
-    Hit,
     Listing,
     Manifest,
     Mask,
@@ -46,9 +42,9 @@ from retriever.types import (
     Timings,
     Vectors,
 )
-from retriever.weighing import Permit, Ranked, Weighing
+from retriever.weighing import Permit, Weighing
 
-_KEPT_CARDS = 1000  # about 10 KB each
+_KEPT_RELATED = 1000
 # Where there are fewer, an answer that holds may well lack a word of the question.
 _ENOUGH_ENTRIES = 100
 
@@ -78,8 +74,8 @@ class Searcher:
         self._expired = expired
         self._today = today
         self._weighing = Weighing(snapshot)
-        self._deciding = Deciding(snapshot, self._card)
-        self._cards: dict[int, Card] = {}
+        self._showing = Showing(snapshot)
+        self._deciding = Deciding(snapshot, self._showing.card)
         self._facets: tuple[date, Facets] | None = None
         self._related: dict[tuple[int, int, date], tuple[Related, ...]] = {}
 
@@ -129,7 +125,7 @@ class Searcher:
 
     def close(self) -> None:
         """Let go of the snapshot."""
-        self._cards.clear()
+        self._showing.forget()
         self._snapshot.close()
 
     def ask(
@@ -160,7 +156,7 @@ class Searcher:
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
         ranked = self._weighing.rank(query, vector, permit, pinned)
-        cards = [self._card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
+        cards = [self._showing.card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
         telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
         words = content_words(query)
@@ -173,7 +169,7 @@ class Searcher:
         answered = faq and confidence >= least
         if cards and not answered and (len(pinned) or telling != self._english):
             missing = deciding.missing(query, words, cards[0], every_word=self._english)
-        hits = self._hits(ranked, cards, vector, self._rarities(words), today, explain=explain)
+        hits = self._showing.hits(ranked, cards, vector, words, today, explain=explain)
         done = time.perf_counter()
         return Answer(
             question=question,
@@ -228,7 +224,7 @@ class Searcher:
         key = ordinal, count, self._today()
         known = self._related.get(key)
         if known is None:
-            if len(self._related) >= _KEPT_CARDS:
+            if len(self._related) >= _KEPT_RELATED:
                 self._related.clear()
             known = self._related[key] = related_to(self._snapshot, ordinal, self._mask(Filters()), count)
         return known
@@ -255,55 +251,6 @@ class Searcher:
         mask = self._permit(filters).mask
         return np.ones(len(self._snapshot.starts) - 1, np.bool_) if mask is None else mask
 
-    # --- showing --------------------------------------------------------------------------------------------------
-
-    def _rarities(self, words: Sequence[str]) -> dict[str, float]:
-        """Return the stems of the question's words that carry matter, each with its rarity."""
-        lexical = self._snapshot.lexical
-        return {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
-
-    def _hits(
-        self,
-        ranked: Ranked,
-        cards: Sequence[Card],
-        vector: Vectors,
-        asked: Mapping[str, float],
-        today: date,
-        *,
-        explain: bool,
-    ) -> tuple[Hit, ...]:
-        """Return the first of what was found, each entry as a card, as hits."""
-        if not cards:
-            return ()
-        starts = self._snapshot.starts
-        spans = [starts[ordinal : ordinal + 2].tolist() for ordinal in ranked.ordinals[: len(cards)].tolist()]
-        rows = np.concatenate([np.arange(start, stop) for start, stop in spans])
-        cosines = iter(self._snapshot.vectors.compare(vector, rows).tolist())
-        return tuple(
-            [
-                card.hit(
-                    rank + 1,
-                    list(islice(cosines, stop - start)),
-                    asked,
-                    card.entry.validity(today),
-                    ranked.explanation(rank) if explain else None,
-                )
-                for rank, (card, (start, stop)) in enumerate(zip(cards, spans, strict=True))
-            ]
-        )
-
-    def _card(self, ordinal: int) -> Card:
-        """Return the entry at `ordinal`, ready to be shown. Those found last are kept."""
-        card = self._cards.get(ordinal)
-        if card is None:
-            snapshot = self._snapshot
-            entry = snapshot.entry(ordinal)
-            card = Card(entry, snapshot.passages(ordinal, entry), snapshot.lexical.analyzer.words)
-            if len(self._cards) >= _KEPT_CARDS:
-                self._cards.clear()
-            self._cards[ordinal] = card
-        return card
-
 
 def encoder_of(snapshot: Snapshot) -> Encoder:
     """Return the encoder that travels with the snapshot, or else the one that its manifest names."""
@@ -318,30 +265,6 @@ def _encode_question(encoder: Encoder, query: str) -> Vectors:
     vector: Vectors = encoder.encode([query], "query")[0]
     vector.setflags(write=False)
     return vector
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def check_question(question: str) -> None:
-    """Raise InputError if `question` is blank, too long or not text."""
-    if not question.strip():
-        raise InputError("question", "is empty; ask something")
-    check_text(question)
-
-
-def check_text(question: str) -> None:
-    """Raise InputError if what was typed is too long or not text."""
-    if len(question) > MAX_QUESTION:
-        raise InputError("question", f"has {len(question):,} characters; the most is {MAX_QUESTION:,}")
-    if _SURROGATE.search(question):
-        raise InputError("question", "holds a lone surrogate, which is no character")
-
-
-def check_k(k: int) -> None:
-    """Raise InputError if `k` is not a number of hits that can be asked for."""
-    if not 1 <= k <= MAX_K:
-        raise InputError("k", f"is {k}; it must be between 1 and {MAX_K}")
 
 
 def _check_encoder(made_with: EncoderSpec, given: EncoderSpec) -> None:
