@@ -62,11 +62,9 @@ def dense_evidence(best: Mapping[PassageKind, Scores], floor: float) -> dict[str
     # A page text has no question of its own; its nearest text speaks for it.
     nearest = reduce(np.maximum, best.values())
     question = np.where(question == NOTHING, nearest, question)
-    return {
-        "question": related(question, floor),
-        "entry": related(best["entry"], floor),
-        "best": related(nearest, floor),
-    }
+    # All three in one array, as above.
+    question, entry, nearest = related(np.array([question, best["entry"], nearest]), floor)
+    return {"question": question, "entry": entry, "best": nearest}
 
 
 def pin_key(question: str) -> str:
