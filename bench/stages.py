@@ -22,7 +22,7 @@ import numpy as np
 
 from load import Client, distinct_questions
 from material import ROOT, WORK, material_of, parser_of
-from retriever import lexical, search, show, snapshot, vectors
+from retriever import deciding, lexical, search, show, showing, snapshot, vectors, weighing
 from retriever.encoder import OnnxEncoder
 from servers import product, running
 from speed_report import write_between
@@ -34,15 +34,16 @@ STAGES: Sequence[tuple[str, Any, str]] = (
     ("tokens", OnnxEncoder, "_ids"),
     ("encoder", OnnxEncoder, "_run"),
     ("cosines", vectors.FlatStore, "compare"),
-    ("nearest entries", search.Searcher, "_nearest"),
+    ("cosines", vectors, "_products"),
+    ("nearest entries", weighing, "_nearest"),
     ("words", lexical.Lexical, "look_up"),
     ("words", lexical.Asked, "best"),
     ("words", lexical.Asked, "scores"),
-    ("candidates and their order", search.Searcher, "_rank"),
+    ("candidates and their order", weighing.Weighing, "rank"),
     ("entries from disk", snapshot.Snapshot, "entry"),
-    ("confidence", search.Searcher, "_confidence"),
-    ("missing words", search.Searcher, "_missing"),
-    ("hits and their sentences", search.Searcher, "_hit"),
+    ("confidence", deciding.Deciding, "confidence"),
+    ("missing words", deciding.Deciding, "missing"),
+    ("hits and their sentences", showing.Showing, "hits"),
     ("marks in HTML", show, "mark"),
     ("the rest of a search", search.Searcher, "ask"),
     ("JSON", msgspec.json, "encode"),

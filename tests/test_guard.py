@@ -1,7 +1,10 @@
 """What a question must not lose."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from retriever import guard
 from retriever.guard import content_words, denied
 
 
@@ -39,3 +42,12 @@ def test_a_question_in_the_form_of_a_denial_denies_nothing(question):
 
 def test_a_question_that_denies_nothing_is_free():
     assert denied("how do I send it back, or a note about nothing", "Send it back.") == ()
+
+
+@given(
+    st.lists(st.sampled_from(["no", "NOT", "n't", "n’t", "never", "withOUT", "cannot", "don", " ", "pay", "it", "ſ"]))
+)
+def test_what_is_told_sooner_is_what_looking_closely_tells(parts):
+    question = "".join(parts)
+    close = guard._DENIED.search(question)
+    assert denied(question, "") == ((f"{close[1]} {close[2]}",) if close else ())

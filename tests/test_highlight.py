@@ -4,12 +4,11 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.highlight import best_sentence, contenders, fragment_link, mark
+from retriever.highlight import best_sentence, fragment_link, mark
 from retriever.readers.markup import paragraphs
 
 
@@ -89,6 +88,34 @@ def test_white_space_alone_is_never_marked():
     assert mark("<p>a b</p>", "a b", 1, 2) == "<p>a b</p>"
 
 
+def test_white_space_between_tags_is_not_marked_though_what_is_around_it_is():
+    assert mark("<p><b>a</b> \xa0 <b>b</b></p>", "a \xa0 b", 0, 5) == (
+        "<p><b><mark>a</mark></b> \xa0 <b><mark>b</mark></b></p>"
+    )
+
+
+def test_a_tag_may_hold_what_ends_tags():
+    assert mark('<p><a href="/?a>b">a b</a></p>', "a b", 2, 3) == '<p><a href="/?a>b">a <mark>b</mark></a></p>'
+
+
+def test_what_stands_in_a_tag_or_elsewhere_is_not_taken_for_the_passage():
+    html = '<p><a href="/b">b</a> b <i>b</i> &amp; b</p>'
+    for number, marked in enumerate(
+        ['"/b"><mark>b</mark>', "</a> <mark>b</mark> <i>", "<i><mark>b</mark>", "&amp; <mark>b</mark>"]
+    ):
+        start = [0, 2, 4, 8][number]
+        assert marked in mark(html, "b b b & b", start, start + 1)
+
+
+def test_spaces_around_a_reference_are_not_marked():
+    assert mark("<p>a &gt; b</p>", "a > b", 0, 5) == "<p><mark>a</mark> <mark>&gt;</mark> <mark>b</mark></p>"
+
+
+@pytest.mark.parametrize("html", ["<p>a & b < c</p>", "<p>a &b; c</p>", "a &"])
+def test_text_that_was_not_escaped_is_text(html):
+    assert mark(html, "xyz", 0, 1) == html.replace("a", "<mark>a</mark>", 1)
+
+
 def test_a_script_in_the_text_stays_text():
     (paragraph,) = paragraphs("<script>alert(1)</script> is a tag", "text")
     assert "<script" not in mark(paragraph.html, paragraph.text, 0, 10)
@@ -135,16 +162,24 @@ def test_the_marked_characters_are_those_of_the_passage(source, markup, data):
     ],
 )
 def test_the_sentence_that_stands_out_answers_best_and_else_the_lead(cosines, coverage, best):
-    assert best_sentence(np.array(cosines, np.float32), coverage) == best
+    assert best_sentence(cosines, coverage.__getitem__) == best
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(0, 1)), min_size=1, max_size=9))
 def test_the_sentence_chosen_is_the_lead_or_better_than_the_lead(sentences):
     cosines, coverage = zip(*sentences, strict=True)
-    chosen = best_sentence(np.array(cosines, np.float32), coverage)
+    chosen = best_sentence(cosines, coverage.__getitem__)
     scores = [cosine + 0.05 * share for cosine, share in sentences]
     assert 0 <= chosen < len(sentences)
     assert chosen == 0 or scores[chosen] == pytest.approx(max(scores), abs=1e-5)
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(0, 1)), min_size=1, max_size=12))
+def test_the_words_of_sentences_that_cannot_be_chosen_are_not_looked_at(sentences):
+    cosines, coverage = zip(*sentences, strict=True)
+    looked = set()
+    best_sentence(cosines, lambda at: looked.add(at) or coverage[at])
+    assert all(at == 0 or cosines[at] >= max(cosines) - 0.0502 for at in looked)
 
 
 # --- the link -----------------------------------------------------------------------------------------------------
@@ -218,11 +253,3 @@ def test_what_a_link_names_is_in_the_text(text, data):
     assert all(part in sentence for part in named)
     assert not directive or (sentence.startswith(named[0]) and sentence.endswith(named[-1]))
     assert urlsplit(link).path == "/faq"
-
-
-@given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.floats(0, 1)), min_size=1, max_size=12))
-def test_the_words_of_sentences_that_are_no_contenders_change_nothing(sentences):
-    cosines = np.array([cosine for cosine, _ in sentences], np.float32)
-    coverage = [share for _, share in sentences]
-    weighed = [share if may else 0.0 for share, may in zip(coverage, contenders(cosines), strict=True)]
-    assert best_sentence(cosines, weighed) == best_sentence(cosines, coverage)

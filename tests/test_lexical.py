@@ -23,6 +23,7 @@ from retriever.lexical import (
     is_code,
     keys_of,
 )
+from retriever.lexical.terms import CHUNK, asked_pairs, pair_keys
 from retriever.types import Entry, Paragraph, Source
 
 
@@ -73,7 +74,7 @@ class Opened(TermIndex):
         super().__init__(bm25_columns(keys_of(terms), found, len(documents)), len(documents))
 
     def shares(self, asked, unknown):
-        return self.share(keys_of(asked), unknown).at(np.arange(self.count, dtype=np.int32))
+        return self.share(keys_of(asked).tolist(), unknown).at(np.arange(self.count, dtype=np.int32))
 
 
 @settings(deadline=None)  # the first of them loads the engine
@@ -421,3 +422,36 @@ def test_texts_that_were_read_before_are_not_read_again(monkeypatch):
     index_words([LINT[2], LINT[0]], "en", (), kept)
     with pytest.raises(AttributeError):
         index_words([entry("New?")], "en", (), kept)
+
+
+# --- what is done sooner ------------------------------------------------------------------------------------------
+
+CHUNKY = st.text(st.sampled_from("aBz09_.-/:@+#²é '\"`"), max_size=12)
+
+
+@given(CHUNKY)
+def test_a_text_that_cannot_have_a_code_has_none(text):
+    chunks = [chunk for chunk in CHUNK.findall(text) if len(chunk) > 1 and is_code(chunk)]
+    assert len(Analyzer("en").codes(text)) == len({chunk.lower() for chunk in chunks})
+
+
+@given(st.text(st.sampled_from("aBzé²09_./"), min_size=1, max_size=6))
+def test_whether_a_chunk_is_a_code_is_told_by_its_characters(chunk):
+    digits, letters = any(map(str.isdigit, chunk)), any(map(str.isalpha, chunk))
+    camel = re.search("[a-z][A-Z]", chunk) is not None
+    mixed = digits and letters and len(chunk) >= 3
+    assert is_code(chunk) == (mixed or "_" in chunk or "/" in chunk or ("." in chunk and letters) or camel)
+
+
+@given(st.lists(st.sampled_from(["ship", "pay", "card"]), max_size=6))
+def test_pairs_of_a_question_are_those_of_the_index(words):
+    keys = keys_of(dict.fromkeys(words)) if words else np.zeros(0, np.uint64)
+    by_word = dict(zip(dict.fromkeys(words), keys.tolist(), strict=True))
+    asked = [by_word[word] for word in words]
+    pairs = pair_keys(np.array(asked[:-1], np.uint64), np.array(asked[1:], np.uint64))
+    assert asked_pairs(asked) == list(dict.fromkeys(pairs.tolist()))
+
+
+def test_a_question_whose_words_are_right_comes_back_as_it_was_typed(lexical):
+    words = lexical()
+    assert words.correct("  Import, 'UNUSED'  variable? ") == "  Import, 'UNUSED'  variable? "

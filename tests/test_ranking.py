@@ -41,9 +41,9 @@ def laid_out(entries):
 def test_an_entry_has_the_highest_cosine_of_each_kind(entries):
     cosines, kinds, starts = laid_out(entries)
     found = best_by_kind(cosines, kinds, starts[:-1], KINDS)
-    for code, name in enumerate(KINDS):
+    for code in range(len(KINDS)):
         held = [[cosine for kind, cosine in entry if kind == code] for entry in entries]
-        assert found[name].tolist() == [max(values, default=NOTHING) for values in held]
+        assert found[code].tolist() == [max(values, default=NOTHING) for values in held]
 
 
 @given(ENTRIES, st.data())

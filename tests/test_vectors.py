@@ -77,6 +77,14 @@ def test_rows_compare_as_a_search_scores_them(written):
     assert np.array_equal(written[1].compare(written[0][3], found.rows), found.scores)
 
 
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_rows_laid_together_compare_as_where_they_lie(written, count):
+    rows = np.random.default_rng(count).permutation(300)[:count]
+    together = written[1].beside(rows)
+    for query in written[0][:5]:
+        assert together(query).tolist() == written[1].compare(query, rows).tolist()
+
+
 def test_no_rows_compare_to_nothing(written):
     assert written[1].compare(written[0][3], np.zeros(0, np.int64)).shape == (0,)
 
@@ -150,6 +158,12 @@ def test_the_scores_of_a_rough_index_are_those_of_the_vectors_best_first(many):
 def test_a_rough_index_finds_nothing_where_nothing_is_asked_for_or_allowed(many):
     assert len(many[1].search(many[0][0], 0).rows) == 0
     assert len(many[1].search(many[0][0], 5, Allowed.of(np.zeros(MANY, np.bool_))).rows) == 0
+
+
+def test_rows_beside_are_compared_as_they_are_read_of_many_too(many):
+    vectors, store, _ = many
+    rows = np.array([5, 1, 77])
+    assert store.beside(rows)(vectors[3]).tolist() == store.compare(vectors[3], rows).tolist()
 
 
 def test_few_vectors_are_compared_as_they_are_more_in_half_precision_and_many_are_put_into_lists(many):

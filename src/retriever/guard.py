@@ -21,6 +21,8 @@ FUNCTION_WORDS = frozenset(
 )
 """Words, lower-case, without apostrophes."""
 _NEGATION = re.compile(r"\b(?:no|non|nor|not|none|never|without|cannot|\w+n['’]t)\b", re.IGNORECASE)
+# What each of these has, in ASCII, where no letter is another of other case: told in a tenth of the time.
+_DENYING = ("no", "n't", "never", "without")
 # In "can't I" and "why don't you" nothing is denied.
 _DENIED = re.compile(
     rf"({_NEGATION.pattern})\s+(?!(?:i|you|we|they|he|she|it|one|there|this|that|these|those)\b)(\w+(?:['’-]\w+)*)",
@@ -38,5 +40,7 @@ def denied(question: str, text: str) -> tuple[str, ...]:
 
     Among first hits whose confidence was high, 78% of those so marked were right on public FAQ sets, 95% of the others.
     """
+    if question.isascii() and not any(part in question.lower() for part in _DENYING):  # as is usual
+        return ()
     found = _DENIED.search(question)
     return (f"{found[1]} {found[2]}",) if found and not _NEGATION.search(text) else ()

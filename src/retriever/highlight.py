@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html.parser import HTMLParser
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from urllib.parse import quote, urlsplit, urlunsplit
 
 # How much sharing all of the question's words counts beside a cosine.
@@ -12,23 +14,30 @@ _WORDS_WEIGHT = 0.05
 _STANDS_OUT = 0.02
 
 
-def best_sentence(cosines: Sequence[float], coverage: Sequence[float]) -> int:
+def best_sentence(cosines: Sequence[float], share: Callable[[int], float]) -> int:
     """Return which sentence answers best: by cosine and by its share of the question's words; else the lead.
 
     Args:
         cosines: of the question with each sentence, in the order of the answer.
-        coverage: the share, 0 to 1, of the question's words in each sentence.
+        share: of the question's words in the sentence at a place, 0 to 1. Called for those alone that may be chosen.
     """
-    # Sentences are few, and numpy is slow for few numbers.
-    scores = [cosine + _WORDS_WEIGHT * share for cosine, share in zip(cosines, coverage, strict=True)]
-    best = max(range(len(scores)), key=scores.__getitem__)
-    return best if scores[best] > scores[0] + _STANDS_OUT else 0
-
-
-def contenders(cosines: Sequence[float]) -> list[bool]:
-    """Tell which sentences `best_sentence` may choose, or compares with: the words of the others change nothing."""
-    least = max(cosines) - _WORDS_WEIGHT - 1e-4
-    return [at == 0 or cosine >= least for at, cosine in enumerate(cosines)]
+    if len(cosines) == 1:
+        return 0
+    # Sentences are few, and numpy is slow for few numbers. No share lifts what is further below the best or the lead,
+    # and looking at words takes longest.
+    stands_out, reach = cosines[0] + _STANDS_OUT, _WORDS_WEIGHT + 1e-4
+    least = max(*cosines, stands_out) - reach
+    able = [at for at, cosine in enumerate(cosines) if cosine >= least and at]
+    if not able:
+        return 0
+    if len(able) == 1 and cosines[able[0]] > stands_out + reach:
+        return able[0]
+    best, most = 0, cosines[0] + _WORDS_WEIGHT * share(0) + _STANDS_OUT
+    for at in able:
+        score = cosines[at] + _WORDS_WEIGHT * share(at)
+        if score > most:
+            best, most = at, score
+    return best
 
 
 def fragment_link(url: str, anchor: str | None, text: str, sentence: str) -> str:
@@ -70,6 +79,12 @@ def _encoded(text: str) -> str:
     return quote(text, safe="").replace("-", "%2D")
 
 
+# Tags, references, and the text between them: all that sanitised HTML has. A tag's values may hold a ">".
+_TAG = re.compile(r"<[^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*>")
+_REFERENCE = re.compile(r"&#?\w+;")
+_RUN = re.compile(rf"{_TAG.pattern}|{_REFERENCE.pattern}|[^<&]+|[<&]")
+
+
 def mark(html: str, text: str, start: int, end: int) -> str:
     """Return `html` with the characters that are `text[start:end]` inside <mark>.
 
@@ -77,50 +92,45 @@ def mark(html: str, text: str, start: int, end: int) -> str:
     a <mark> of its own, so that the tags stay nested. Its other bytes stay as they are.
     """
     first = _visible(text[:start])
-    marker = _Marker(first, first + _visible(text[start:end]))
-    marker.feed(html)
-    marker.close()
-    return "".join(marker.out).replace("</mark><mark>", "")
+    last = first + _visible(text[start:end])
+    if first == last:
+        return html
+    whole = text[start:end].strip()
+    at = html.find(whole) if "<" not in whole and "&" not in whole and "&nbsp;" not in html else -1
+    if at >= 0 and _shown(html[:at]) == first:  # no tag in it, as is usual
+        return f"{html[:at]}<mark>{whole}</mark>{html[at + len(whole) :]}"
+    out: list[str] = []
+    seen = 0
+    for run in _RUN.findall(html):
+        before, begin, stop = seen, 0, 0
+        if run[0] == "&" and len(run) > 1:
+            seen += run != "&nbsp;"
+            stop = len(run) if first <= before < last else 0
+        elif run[0] != "<" or len(run) == 1:
+            seen += _visible(run)
+            marked, beyond = max(first, before), min(last, seen)
+            if marked < beyond:
+                begin, stop = _place(run, marked - before), _place(run, beyond - before - 1) + 1
+        if stop:
+            out += [run[:begin], "<mark>", run[begin:stop], "</mark>", run[stop:]]
+        else:
+            out.append(run)
+    return "".join(out).replace("</mark><mark>", "")
 
 
 def _visible(text: str) -> int:
     return len("".join(text.split()))
 
 
-class _Marker(HTMLParser):
-    """Copies HTML, counting visible characters, and opens and closes <mark> inside runs of text."""
+def _shown(html: str) -> int | None:
+    """Return how many visible characters the beginning of some HTML has; None if it ends in a tag or reference."""
+    text = _REFERENCE.sub("x", _TAG.sub("", html))
+    return None if "<" in text or "&" in text else _visible(text)
 
-    def __init__(self, first: int, last: int) -> None:
-        super().__init__(convert_charrefs=False)
-        self.out: list[str] = []
-        self._first, self._last, self._seen = first, last, 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self.out.append(self.get_starttag_text() or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.out.append(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        """Copy a run of text, the marked part of it, if any, in <mark>."""
-        before, self._seen = self._seen, self._seen + _visible(data)
-        marked: list[int] = []
-        if before < self._last and self._seen > self._first:  # most runs are not, and counting places takes long
-            places = [at for at, char in enumerate(data) if not char.isspace()]
-            marked = places[max(self._first - before, 0) : self._last - before]
-        if marked:
-            begin, stop = marked[0], marked[-1] + 1
-            self.out += [data[:begin], "<mark>", data[begin:stop], "</mark>", data[stop:]]
-        else:
-            self.out.append(data)
-
-    def handle_entityref(self, name: str) -> None:
-        self._handle_reference(f"&{name};")
-
-    def handle_charref(self, name: str) -> None:
-        self._handle_reference(f"&#{name};")
-
-    def _handle_reference(self, reference: str) -> None:
-        inside = self._first <= self._seen < self._last
-        self._seen += reference != "&nbsp;"
-        self.out.append(f"<mark>{reference}</mark>" if inside else reference)
+def _place(run: str, number: int) -> int:
+    """Return where in a run the visible character with this number, from 0, stands."""
+    ends = list(accumulate(map(len, run.split())))
+    word = bisect_right(ends, number)
+    rest = run.split(None, word)[word]
+    return len(run) - len(rest) + number - (ends[word - 1] if word else 0)

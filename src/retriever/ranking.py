@@ -44,17 +44,16 @@ def related(cosine: Scores, floor: float) -> Scores:
     return ((cosine - floor) / (1 - floor)).astype(np.float32)
 
 
-def best_by_kind(
-    cosines: Scores, kinds: NDArray[np.uint8], starts: Rows, names: Sequence[PassageKind]
-) -> dict[PassageKind, Scores]:
-    """Return the highest cosine of each kind of passage in each entry, shape (entries,); NOTHING where it has none.
+def best_by_kind(cosines: Scores, kinds: NDArray[np.uint8], starts: Rows, names: Sequence[PassageKind]) -> Scores:
+    """Return the highest cosine of each kind of passage in each entry, shape (kinds, entries); NOTHING for none.
 
     `cosines` and `kinds` are of the entries' rows one after another; `starts` is where each entry's rows begin. Every
     entry has at least one row.
     """
     # All kinds in one array: what a kind costs is the call, not the numbers.
     of_kind = np.where(kinds == np.arange(len(names), dtype=kinds.dtype)[:, None], cosines, np.float32(NOTHING))
-    return dict(zip(names, np.maximum.reduceat(of_kind, starts, axis=1), strict=True))
+    highest: Scores = np.maximum.reduceat(of_kind, starts, axis=1)
+    return highest
 
 
 def dense_evidence(best: Mapping[PassageKind, Scores], floor: float) -> dict[str, Scores]:
@@ -63,11 +62,9 @@ def dense_evidence(best: Mapping[PassageKind, Scores], floor: float) -> dict[str
     # A page text has no question of its own; its nearest text speaks for it.
     nearest = reduce(np.maximum, best.values())
     question = np.where(question == NOTHING, nearest, question)
-    return {
-        "question": related(question, floor),
-        "entry": related(best["entry"], floor),
-        "best": related(nearest, floor),
-    }
+    # All three in one array, as above.
+    question, entry, nearest = related(np.array([question, best["entry"], nearest]), floor)
+    return {"question": question, "entry": entry, "best": nearest}
 
 
 def pin_key(question: str) -> str:
@@ -95,7 +92,9 @@ def spans_of(starts: Rows, ordinals: Rows) -> tuple[Rows, Rows]:
 
     `starts` is where each entry's rows begin in the snapshot, and one more for the end.
     """
-    counts = starts[ordinals + 1] - starts[ordinals]
+    first = starts[ordinals]
+    counts = starts[ordinals + 1] - first
     begin = np.cumsum(counts) - counts
-    rows = np.arange(counts.sum(), dtype=np.int64) - np.repeat(begin, counts) + np.repeat(starts[ordinals], counts)
+    rows = np.repeat(first - begin, counts)
+    rows += np.arange(len(rows))
     return rows, begin

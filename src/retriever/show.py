@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from retriever.highlight import best_sentence, contenders, fragment_link, mark
+import msgspec
+
+from retriever.highlight import best_sentence, fragment_link, mark
 from retriever.types import (
     AnswerText,
     Entry,
@@ -53,7 +54,10 @@ class Card:
         ]
         self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
         self._held: dict[int, frozenset[str]] = {}
-        self._shown: dict[int, tuple[str, Highlight, str | None]] = {}
+        self._shown: dict[int, tuple[AnswerText, Highlight, str | None]] = {}
+        self._passage: dict[int, FoundPassage] = {}
+        self._terms: frozenset[str] | None = None
+        self._metadata = msgspec.json.encode(entry.metadata)
 
     @cached_property
     def question_words(self) -> list[str]:
@@ -64,6 +68,18 @@ class Card:
     def words(self) -> int:
         """How many words the entry's question and answer have."""
         return len(re.findall(r"\w+", f"{self.entry.question}\n{self.text}"))
+
+    @cached_property
+    def all_text(self) -> str:
+        """All that the entry says, its other wordings and tags included."""
+        entry = self.entry
+        return "\n".join((entry.question, *entry.alternates, *entry.tags, *(part.text for part in entry.answer)))
+
+    def terms(self, read: Callable[[str], list[str]]) -> frozenset[str]:
+        """Return the terms that `read`, always the same, finds in all that the entry says. They are kept."""
+        if self._terms is None:
+            self._terms = frozenset(read(self.all_text))
+        return self._terms
 
     def hit(
         self,
@@ -84,24 +100,22 @@ class Card:
         """
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
-        passage = self._passages[nearest]
-        html, highlight, link = self._marked(self._best_sentence(cosines, asked))
+        answer, highlight, link = self._marked(self._best_sentence(cosines, asked))
         return Hit(
             rank=rank,
             entry_id=entry.id,
             score=round(min(max(cosines[nearest], -1.0), 1.0), 6),  # float32 can overshoot
             question=entry.question,
-            answer=AnswerText(self.text, html),
-            passage=FoundPassage(
-                _FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None
-            ),
+            answer=answer,
+            passage=self._found_at(nearest),
             highlight=highlight,
             source=entry.source,
             link=link,
             tags=entry.tags,
             lang=entry.lang,
             kind=entry.kind,
-            metadata=deepcopy(entry.metadata),  # a caller may change it, and the entry is kept
+            # A caller may change it, and the entry is kept; what came from JSON is copied soonest by way of it.
+            metadata=msgspec.json.decode(self._metadata),
             explain=explanation,
             owner=entry.owner,
             reviewed=entry.reviewed,
@@ -112,13 +126,13 @@ class Card:
 
     def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float]) -> int:
         """Return the place among the passages of the sentence that answers best."""
-        near = [cosines[at] for at in self._sentences]
-        total = sum(asked.values()) or 1.0
-        coverage = [
-            sum(asked[stem] for stem in asked.keys() & self._held_by(at)) / total if weighed else 0.0
-            for at, weighed in zip(self._sentences, contenders(near), strict=True)
-        ]
-        return self._sentences[best_sentence(near, coverage)]
+        sentences, total = self._sentences, sum(asked.values()) or 1.0
+
+        def share(number: int) -> float:
+            held = self._held_by(sentences[number])
+            return sum([rarity for stem, rarity in asked.items() if stem in held]) / total
+
+        return sentences[best_sentence([cosines[at] for at in sentences], share)]
 
     def _held_by(self, at: int) -> frozenset[str]:
         held = self._held.get(at)
@@ -126,8 +140,16 @@ class Card:
             held = self._held[at] = frozenset(self._stems(self._passages[at].text))
         return held
 
-    def _marked(self, at: int) -> tuple[str, Highlight, str | None]:
-        """Return the answer's HTML with the sentence at `at` marked, where that stands, and the link to it."""
+    def _found_at(self, at: int) -> FoundPassage:
+        found = self._passage.get(at)
+        if found is None:
+            passage = self._passages[at]
+            paragraph = passage.number if passage.kind == "answer" else None
+            found = self._passage[at] = FoundPassage(_FOUND[passage.kind], passage.text, paragraph)
+        return found
+
+    def _marked(self, at: int) -> tuple[AnswerText, Highlight, str | None]:
+        """Return the answer with the sentence at `at` marked, where that stands, and the link to it."""
         shown = self._shown.get(at)
         if shown is None:
             sentence = self._passages[at]
@@ -135,7 +157,7 @@ class Card:
             offset = sum(len(paragraph.text) + len(_GAP) for paragraph in before)
             highlight = Highlight(sentence.text, offset + sentence.start, offset + sentence.end)
             link = _link(self.entry, self.text, sentence.text)
-            shown = self._shown[at] = (_html(self.entry, sentence), highlight, link)
+            shown = self._shown[at] = (AnswerText(self.text, _html(self.entry, sentence)), highlight, link)
         return shown
 
 

@@ -5,7 +5,7 @@ Everything here is frozen and knows nothing of files, models or HTTP. A score is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -412,6 +412,10 @@ class VectorStore(Protocol):
 
     def compare(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """Return the inner product of one query of shape (dimension,) with each of `rows`, as `search` scores them."""
+        ...
+
+    def beside(self, rows: Rows) -> Callable[[Vectors], NDArray[np.float32]]:
+        """Return what does the same for queries to come, sooner where that takes memory: for rows compared often."""
         ...
 
 

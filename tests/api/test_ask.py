@@ -143,6 +143,19 @@ def test_get_gives_the_answer_that_post_gives(client, ask):
     assert timeless(by_address) == timeless(ask("blue", k=3))
 
 
+def test_the_headers_of_get_are_those_of_post(client):
+    got = client.get("/ask", params={"q": "blue"}).headers
+    posted = client.post("/ask", json={"question": "blue"}).headers
+    assert list(posted) == list(got)
+    assert posted["content-type"] == got["content-type"] == "application/json"
+
+
+def test_filters_of_one_question_are_none_of_the_next(ask):
+    everywhere = ask("blue green")
+    assert ask("blue green", filters={"tags": ["account"], "metadata": {"category": ["Help"]}}) != everywhere
+    assert ask("blue green")["hits"] == everywhere["hits"]
+
+
 def test_get_takes_filters_and_all_else_that_post_takes(client, ask):
     query = "q=blue&k=2&tags=colour&tags=account&source=account.jsonl&lang=en&kind=faq&explain=true&min_confidence=0.9"
     filters = {"tags": ["colour", "account"], "source": ["account.jsonl"], "lang": "en", "kind": "faq"}

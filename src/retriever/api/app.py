@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import fastapi_offline
+import msgspec
 from anyio import to_thread
 from fastapi import FastAPI, Query, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -19,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 
 import retriever
 from retriever.api.admin import Admin, add_admin
-from retriever.api.bodies import BodyRoute
+from retriever.api.asking import Asking
 from retriever.api.browse import add_browse
 from retriever.api.component import add_component
 from retriever.api.corpus import add_corpus
@@ -31,8 +32,9 @@ from retriever.api.pages import add_pages
 from retriever.api.problems import add_problem_handlers, problems_of
 from retriever.api.reading import Reading
 from retriever.api.replies import json_of
-from retriever.api.requests import AskFilters, AskQuery, AskRequest
+from retriever.api.requests import AskQuery, AskRequest
 from retriever.api.service import Service
+from retriever.api.threads import Threads
 from retriever.defaults import DEFAULT_QUEUE
 from retriever.feedback import Asked, Feedback, QuestionLog
 from retriever.search import Searcher
@@ -65,16 +67,18 @@ def create_app(
     """
     service = Service(open_searcher, wanted)
     log = QuestionLog(feedback.note) if feedback and log_questions else None
+    answering = Threads(threads)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = threads
+        answering.start()
         service.start()
         if log:
             log.start()
         if patience:
             await to_thread.run_sync(service.tried.wait, patience)
         yield
+        answering.stop()
         service.stop()
         if log:
             log.stop()
@@ -90,12 +94,16 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # What is asked is the asker's; and for every request FastAPI would look whether somebody listens.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    answer = _answer_of(service, k, note)
+    app.add_middleware(Asking, answer=answer, threads=answering)
     app.add_middleware(Guard, max_body=max_body, queue=queue)
     if origins:  # outside of the guard, so that a page may read why it was refused
         app.add_middleware(Origins, origins=origins)
     add_problem_handlers(app)
-    _add_ask(app, service, k, note)
+    _add_ask(app, answer)
     _add_health(app, service)
     add_corpus(app, service)
     reading = Reading(service, site)
@@ -110,8 +118,15 @@ def create_app(
     return app
 
 
-def _add_ask(app: FastAPI, service: Service, default_k: int, note: Note) -> None:
-    def answer(question: str, filters: AskFilters, asked: AskRequest | AskQuery, *, typed: bool) -> Response:
+_Answer = Callable[[AskRequest | AskQuery], bytes]
+
+
+def _answer_of(service: Service, default_k: int, note: Note) -> _Answer:
+    """Return what makes the JSON that answers a question."""
+
+    def answer(asked: AskRequest | AskQuery) -> bytes:
+        typed = isinstance(asked, AskQuery)  # a search box may ask by address while its reader types
+        question, filters = (asked.q, asked) if isinstance(asked, AskQuery) else (asked.question, asked.filters)
         with service.lease() as served:
             found = served.searcher.ask(
                 question,
@@ -122,22 +137,22 @@ def _add_ask(app: FastAPI, service: Service, default_k: int, note: Note) -> None
                 correct=asked.correct,
             )
         note(found, typed=typed)
-        return json_of(found)
+        return msgspec.json.encode(found)
 
+    return answer
+
+
+def _add_ask(app: FastAPI, answer: _Answer) -> None:
     # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
-    def ask(asked: AskRequest) -> Response:
-        return answer(asked.question, asked.filters, asked, typed=False)
-
-    app.router.add_api_route(
+    @app.post(
         "/ask",
-        ask,
-        methods=["POST"],
-        route_class_override=BodyRoute,
         response_model=Answer,
         responses=problems_of(400, 413, 415, 422, 503),
         tags=["ask"],
         summary="Ask a question",
     )
+    def ask(asked: AskRequest) -> Response:
+        return Response(answer(asked), media_type="application/json")
 
     @app.get(
         "/ask",
@@ -147,8 +162,7 @@ def _add_ask(app: FastAPI, service: Service, default_k: int, note: Note) -> None
         summary="Ask a question by its address",
     )
     def ask_by_address(asked: Annotated[AskQuery, Query()]) -> Response:
-        # A search box may ask so while its reader types.
-        return answer(asked.q, asked, asked, typed=True)
+        return Response(answer(asked), media_type="application/json")
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

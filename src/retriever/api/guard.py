@@ -45,7 +45,7 @@ class Guard:
         if isinstance(body, Response):
             await body(scope, receive, send_safe)
         elif body is not None:
-            await self._admit(scope, _replay(body, receive), send_safe)
+            await self._admit(scope, replay(body, receive), send_safe)
 
     async def _taken(self, scope: Scope, receive: Receive) -> bytes | Response | None:
         """Return the body, or why it is not taken; None if the client hung up before it was sent."""
@@ -127,7 +127,7 @@ def _is_json(kind: str) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives the body that was read, and then whatever comes after it."""
     messages: Iterable[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 

@@ -60,7 +60,10 @@ class BodyFilters(AskFilters):
 
     def to_filters(self) -> Filters:
         """Return the same as the noun that searches take."""
-        return replace(AskFilters.to_filters(self), metadata=self.metadata)
+        return Filters(tuple(self.tags), tuple(self.source), self.lang, self.kind, self.metadata)
+
+
+_NO_FILTERS = BodyFilters()
 
 
 class AskRequest(BaseModel):
@@ -74,7 +77,7 @@ class AskRequest(BaseModel):
 
     question: _Question = Field(description="The question, in the asker's own words.")
     k: _K = None
-    filters: BodyFilters = Field(default_factory=BodyFilters)  # which Pydantic would copy, deep, for each request
+    filters: BodyFilters = Field(default_factory=lambda: _NO_FILTERS)  # else made or copied, deep, for each request
     explain: bool = Field(False, description="Say for each hit what each kind of passage scored.")
     min_confidence: _Confidence = None
     correct: bool = _CORRECT

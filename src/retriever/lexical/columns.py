@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.lexical.terms import Keys, keys_of
+from retriever.lexical.terms import Keys, asked_key
 
 Scores = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a question makes a dozen, and frozen ones take five times as long to make
 class Column:
-    """A term: the entries that hold it, ascending, its score in each, and the highest of those."""
+    """A term: the entries that hold it, ascending, its score in each, the highest of those, and how rare the term is.
+
+    The highest is 0 where no entry holds it, and nowhere else.
+    """
 
     entries: NDArray[np.int32]
     values: Scores
     most: float
+    rarity: float
 
     def at(self, ordinals: NDArray[np.int32]) -> Scores:
         """Return the term's score in each of `ordinals`, 0 where they do not hold it."""
@@ -71,18 +75,14 @@ class TermIndex:
 
     def column(self, term: str) -> Column:
         """Return the entries that hold a term, and its BM25 in each."""
-        return self.columns(keys_of((term,)))[0]
+        return self.columns((asked_key(term),))[0]
 
-    def held(self, term: str) -> int:
-        """Return how many entries hold a term."""
-        return len(self.column(term).entries)
-
-    def columns(self, keys: Keys) -> list[Column]:
+    def columns(self, keys: Sequence[int]) -> list[Column]:
         """Return the column of each of the terms whose distinct keys these are, empty where no entry has the term.
 
         Those looked up last are kept.
         """
-        columns = {key: self._kept.get(key) for key in keys.tolist()}
+        columns = {key: self._kept.get(key) for key in keys}
         new = [key for key, column in columns.items() if column is None]
         if new:
             found = dict(zip(new, self._look_up(np.array(new, np.uint64)), strict=True))
@@ -93,16 +93,18 @@ class TermIndex:
         return [column for column in columns.values() if column is not None]
 
     def _look_up(self, keys: Keys) -> list[Column]:
-        none = Column(self._entries[:0], self._values[:0], 0.0)
+        none = Column(self._entries[:0], self._values[:0], 0.0, self.unknown)
         if not len(self._keys):
             return [none] * len(keys)
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        spans = zip(self._starts[found].tolist(), self._starts[found + 1].tolist(), strict=True)
-        known, most = (self._keys[found] == keys).tolist(), self._most[found].tolist()
-        return [
-            Column(self._entries[start:stop], self._values[start:stop], top) if held else none
-            for held, (start, stop), top in zip(known, spans, most, strict=True)
-        ]
+        known = (self._keys[found] == keys).tolist()
+        return [self._column(at) if held else none for at, held in zip(found.tolist(), known, strict=True)]
+
+    def _column(self, at: int) -> Column:
+        """Return the column of the term that stands at `at`."""
+        start, stop = self._starts[at : at + 2].tolist()
+        most, rarity = float(self._most[at]), self.idf(stop - start)
+        return Column(self._entries[start:stop], self._values[start:stop], most, rarity)
 
     def idf(self, held: int) -> float:
         """Return the rarity of a term that `held` entries have; one that none has is rarest."""
@@ -112,11 +114,11 @@ class TermIndex:
             self._idf[held] = rarity
         return rarity
 
-    def share(self, keys: Keys, unknown: float) -> Share:
+    def share(self, keys: Sequence[int], unknown: float) -> Share:
         """Return the columns of terms, by key. One that no entry has counts `unknown` of its rarity in the divisor."""
         columns = self.columns(keys)
-        total = sum(self.idf(len(c.entries)) if len(c.entries) else unknown * self.unknown for c in columns)
-        return Share(tuple(column for column in columns if len(column.entries)), total)
+        total = sum([column.rarity if column.most else unknown * column.rarity for column in columns])
+        return Share(tuple([column for column in columns if column.most]), total)
 
 
 _KEPT_COLUMNS = 2000  # under half a kilobyte each

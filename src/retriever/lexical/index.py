@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from retriever.lexical.columns import Column, Share, TermIndex
 from retriever.lexical.documents import Documents
 from retriever.lexical.postings import Occurrences, bm25_columns
 from retriever.lexical.spelling import Spelling
-from retriever.lexical.terms import QUOTED, Analyzer, Keys, keys_in, keys_of, pair_keys
+from retriever.lexical.terms import Analyzer, Keys, asked_key, asked_pairs, compounds, keys_in, pair_keys, quotations
 from retriever.lexical.tokens import Kept, read_tokens
 from retriever.types import Entry
 
@@ -73,6 +73,9 @@ def _pairs(documents: Documents, keys: Keys) -> tuple[Keys, Occurrences]:
     return pair_keys(keys[first], keys[second]), Occurrences(numbers.astype(np.int32), pairs.entries)
 
 
+_NONE = Share((), 1.0)
+
+
 class Lexical:
     """An open lexical index of `count` entries."""
 
@@ -91,40 +94,41 @@ class Lexical:
 
     def look_up(self, query: str) -> Asked:
         """Return the question's terms, ready to weigh entries by."""
-        keys, pairs = keys_of(self.analyzer.terms(query)), self._pairs_of(query)
+        words = [asked_key(word) for word in self.analyzer.words(query)]
+        keys = list(dict.fromkeys((*words, *map(asked_key, compounds(query.lower())))))
         return Asked(
             self._question.share(keys, _UNKNOWN_WORD),
             self._words.share(keys, _UNKNOWN_WORD),
-            self._pairs.share(pairs, _UNKNOWN_PAIR),
+            self._pairs.share(asked_pairs(words), _UNKNOWN_PAIR),
             self._exact(query),
             self._words.count,
         )
 
-    def _pairs_of(self, text: str) -> Keys:
+    def _pairs_of(self, text: str) -> list[int]:
         """Return the keys of its pairs of neighbouring words, each once, in order."""
-        words = self.analyzer.words(text)
-        keys = keys_in(words, len(words))
-        return np.array(list(dict.fromkeys(pair_keys(keys[:-1], keys[1:]).tolist())), np.uint64)
+        return asked_pairs([asked_key(word) for word in self.analyzer.words(text)])
 
     def rarity(self, term: str) -> float:
         """Return how rare a term is in the corpus: 1 for one that no entry has, near 0 for one that most have."""
-        return self._words.idf(self._words.held(term)) / self._words.unknown
+        return self._words.column(term).rarity / self._words.unknown
 
     def _exact(self, query: str) -> Share:
         """Return a column for each of the question's codes and quoted phrases, of the entries that hold it as it is."""
         codes = [self._words.column(code).entries for code in self.analyzer.codes(query)]
-        quoted = ["".join(groups) for groups in QUOTED.findall(query)]
+        quoted = quotations(query)
+        if not (codes or quoted):  # as is usual
+            return _NONE
         phrases = [self._holding_all(pairs) for text in quoted if len(pairs := self._pairs_of(text))]
         found = [(entries, self._rarity_of(len(entries))) for entries in (*codes, *phrases) if len(entries)]
         total = sum(rarity for _, rarity in found)
         weights = [rarity * rarity / total for _, rarity in found]
         columns = [
-            Column(entries, np.full(len(entries), weight, np.float32), weight)
-            for (entries, _), weight in zip(found, weights, strict=True)
+            Column(entries, np.full(len(entries), weight, np.float32), weight, rarity)
+            for (entries, rarity), weight in zip(found, weights, strict=True)
         ]
         return Share(tuple(columns), 1.0)
 
-    def _holding_all(self, pairs: Keys) -> NDArray[np.int32]:
+    def _holding_all(self, pairs: Sequence[int]) -> NDArray[np.int32]:
         rarest, *others = sorted(self._pairs.columns(pairs), key=lambda column: len(column.entries))
         entries = rarest.entries
         for column in others:

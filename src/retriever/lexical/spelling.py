@@ -48,6 +48,8 @@ class Spelling:
 
     def correct(self, query: str) -> str:
         """Return the question with its misspelt words put right."""
+        if all(self._word(word) == word for word in WORD.findall(query)):  # as most are
+            return query
         kept = [match.span() for match in QUOTED.finditer(query)]
         kept += [match.span() for match in CHUNK.finditer(query) if PART.fullmatch(match[0]) is None]
 

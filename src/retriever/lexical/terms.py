@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import Stemmer
@@ -17,6 +19,9 @@ PART = re.compile(r"[^\W_]+")
 _JOINED = re.compile(r"[_.\-/:@+#](?:(?<=_)|\w)")
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 QUOTED = re.compile(r"\"([^\"]+)\"|`([^`]+)`|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)")
+# What an ASCII text with a code has; most questions have none, and are done with sooner so.
+_CODED = re.compile(r"[0-9_]|[/:@+#.]\w|[a-z][A-Z]")
+_QUOTE = re.compile("[\"`“']")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _JOINERS = frozenset("_/:@+#")
 
@@ -30,6 +35,8 @@ _STEMMERS = {
 
 def is_code(chunk: str) -> bool:
     """Tell whether a chunk of text is an identifier, a code or a path, and not a plain word or number."""
+    if chunk.isalpha():  # as most are
+        return bool(_CAMEL.search(chunk))
     digits, letters = any(map(str.isdigit, chunk)), any(map(str.isalpha, chunk))
     mixed = digits and letters and len(chunk) >= 3
     return mixed or bool(_JOINERS & set(chunk)) or ("." in chunk and letters) or bool(_CAMEL.search(chunk))
@@ -61,8 +68,15 @@ class Analyzer:
 
     def codes(self, text: str) -> list[str]:
         """Return the terms of its identifiers and codes, each once."""
+        if text.isascii() and not _CODED.search(text):
+            return []
         codes = (chunk for chunk in CHUNK.findall(text) if len(chunk) > 1 and is_code(chunk))
         return list(dict.fromkeys(map(self.term, codes)))
+
+
+def quotations(text: str) -> list[str]:
+    """Return what stands in quotes."""
+    return ["".join(groups) for groups in QUOTED.findall(text)] if _QUOTE.search(text) else []
 
 
 def compounds(lower: str) -> list[str]:
@@ -74,6 +88,10 @@ def compounds(lower: str) -> list[str]:
 def key_of(term: str) -> int:
     """Return 64 bits that stand for a term. Of five million terms two share theirs once in a million indexes."""
     return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+asked_key = lru_cache(4096)(key_of)
+"""The same for terms of questions, of which the last are kept."""
 
 
 def keys_in(terms: Iterable[str], count: int) -> Keys:
@@ -89,11 +107,17 @@ def keys_of(terms: Iterable[str]) -> Keys:
 
 def pair_keys(first: Keys, second: Keys) -> Keys:
     """Return the keys of pairs of neighbouring terms, of their terms' own keys."""
-    return first * _OF_FIRST + second  # modulo 2**64
+    return first * np.uint64(_OF_FIRST) + second  # modulo 2**64
+
+
+def asked_pairs(keys: Sequence[int]) -> list[int]:
+    """Return the keys of the pairs of a question's neighbouring terms, each once, in order: numpy is slow for few."""
+    return list(dict.fromkeys((first * _OF_FIRST + second) & _KEY for first, second in pairwise(keys)))
 
 
 # Odd, so that no two first terms are one, and so that a pair the other way round is another.
-_OF_FIRST = np.uint64(0x9E3779B97F4A7C17)
+_OF_FIRST = 0x9E3779B97F4A7C17
+_KEY = 2**64 - 1
 
 
 def find(keys: Keys, key: int) -> int | None:

@@ -63,9 +63,12 @@ class Snapshot:
 
     def passage(self, row: int, entry: Entry) -> Passage:
         """Return the passage at `row`, which belongs to `entry`."""
-        _, kind, number, start, end = self._passages[row].tolist()
-        text = text_of(entry, KINDS[kind], number)
-        return Passage(KINDS[kind], text[start:end], number, start, end)
+        return _passage_of(entry, self._passages[row].tolist())
+
+    def passages(self, ordinal: int, entry: Entry) -> list[Passage]:
+        """Return the passages of `entry`, which stands at `ordinal`, in the order of its rows."""
+        start, stop = self.starts[ordinal : ordinal + 2].tolist()
+        return [_passage_of(entry, line) for line in self._passages[start:stop].tolist()]
 
     def allowed(self, filters: Filters) -> Mask:
         """Return which entries pass `filters`, shape (entries,)."""
@@ -97,6 +100,8 @@ class Snapshot:
 
     def pinned(self, question: str) -> Rows:
         """Return the ordinals of the entries that their owner wants first for `question`."""
+        if not self._facets.get("pins"):
+            return np.zeros(0, np.int64)
         return self._carrying("pins", pin_key(question)).astype(np.int64)
 
     def _carrying(self, facet: str, value: str) -> NDArray[np.int32]:
@@ -135,6 +140,11 @@ class Snapshot:
         """Let go of the snapshot's files. From then on a build may remove it."""
         self._entries.close()
         self._held.close()
+
+
+def _passage_of(entry: Entry, line: tuple[int, int, int, int, int]) -> Passage:
+    _, kind, number, start, end = line
+    return Passage(KINDS[kind], text_of(entry, KINDS[kind], number)[start:end], number, start, end)
 
 
 def open_snapshot(index: Path) -> Snapshot:

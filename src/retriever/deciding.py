@@ -1,0 +1,66 @@
+"""Whether the first entry found answers: how sure that is, and which words of the question it does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from retriever.confidence import CAP, Evidence, confidence_of
+from retriever.guard import denied
+from retriever.lexical import is_code
+from retriever.show import Card
+from retriever.snapshot import Snapshot
+from retriever.weighing import Ranked
+
+# Where there is no other question, the lead says nothing; this is the median on public FAQ sets.
+_USUAL_LEAD = 0.16
+# A word that no entry has stands at 1; one that a single entry of a hundred has, near 0.8.
+_DISTINGUISHING = 0.95
+
+
+class Deciding:
+    """Decides on what was found in a snapshot.
+
+    Args:
+        snapshot: what was asked.
+        card: the entry at an ordinal, ready to be shown.
+    """
+
+    def __init__(self, snapshot: Snapshot, card: Callable[[int], Card]) -> None:
+        self._calibration = snapshot.manifest.calibration
+        self._lexical = snapshot.lexical
+        self._english = snapshot.manifest.lang.partition("-")[0] == "en"
+        # Where every noun has one, a capital tells nothing.
+        self._capitals = not snapshot.manifest.lang.startswith("de")
+        self._card = card
+
+    def confidence(self, ranked: Ranked, first: Card, *, capped: bool) -> float:
+        """Return the probability that the first of what was found answers, which is never high where it is capped."""
+        evidence = Evidence(float(ranked.scores[0]), self._lead(ranked, first), first.words)
+        confidence = float(confidence_of([evidence], self._calibration)[0])
+        return min(confidence, CAP) if capped else confidence
+
+    def _lead(self, ranked: Ranked, first: Card) -> float:
+        """Return the score of the first entry less that of the best with another question."""
+        for at in range(1, len(ranked.ordinals)):
+            if self._card(int(ranked.ordinals[at])).question_words != first.question_words:
+                return float(ranked.scores[0]) - float(ranked.scores[at])
+        return _USUAL_LEAD
+
+    def missing(self, query: str, words: Sequence[str], first: Card, *, every_word: bool) -> tuple[str, ...]:
+        """Return which of `words` tell this question from others and are in neither the first entry nor any other.
+
+        Names, numbers, codes and what is denied; and with `every_word` all others that carry matter. Where there are
+        few entries, an answer that holds may well lack some of those.
+        """
+        lexical = self._lexical
+        begin = query.split(maxsplit=1)[0]
+        missing = []
+        for word in words:
+            # A question begins with a capital.
+            capital = self._capitals and word[0].isupper() and not begin.startswith(word)
+            if every_word or capital or word.isdecimal() or is_code(word):
+                term = lexical.analyzer.term(word)
+                # Words that no entry has are few, and only for those is the text taken into terms.
+                if lexical.rarity(term) >= _DISTINGUISHING and term not in first.terms(lexical.analyzer.terms):
+                    missing.append(word)
+        return (*missing, *(denied(query, first.all_text) if self._english else ()))

@@ -1,0 +1,73 @@
+"""What was found, as hits: the entries that were found last stay ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import islice
+
+import numpy as np
+
+from retriever.show import Card
+from retriever.snapshot import Snapshot
+from retriever.types import Hit, Vectors
+from retriever.weighing import Ranked
+
+_KEPT_CARDS = 1000  # about 10 KB each
+
+
+class Showing:
+    """Shows entries of a snapshot. Safe to use from several threads."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._cards: dict[int, Card] = {}
+
+    def card(self, ordinal: int) -> Card:
+        """Return the entry at `ordinal`, ready to be shown. Those found last are kept."""
+        card = self._cards.get(ordinal)
+        if card is None:
+            snapshot = self._snapshot
+            entry = snapshot.entry(ordinal)
+            card = Card(entry, snapshot.passages(ordinal, entry), snapshot.lexical.analyzer.words)
+            if len(self._cards) >= _KEPT_CARDS:
+                self._cards.clear()
+            self._cards[ordinal] = card
+        return card
+
+    def forget(self) -> None:
+        """Keep no entry any longer."""
+        self._cards.clear()
+
+    def hits(
+        self,
+        ranked: Ranked,
+        cards: Sequence[Card],
+        vector: Vectors,
+        words: Sequence[str],
+        today: date,
+        *,
+        explain: bool,
+    ) -> tuple[Hit, ...]:
+        """Return the first of what was found, whose `cards` are given, as hits.
+
+        `vector` is the question's, `words` are those of it that carry matter.
+        """
+        if not cards:
+            return ()
+        lexical, starts = self._snapshot.lexical, self._snapshot.starts
+        asked = {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
+        spans = [starts[ordinal : ordinal + 2].tolist() for ordinal in ranked.ordinals[: len(cards)].tolist()]
+        rows = np.concatenate([np.arange(start, stop) for start, stop in spans])
+        cosines = iter(self._snapshot.vectors.compare(vector, rows).tolist())
+        hits = [
+            card.hit(
+                rank + 1,
+                list(islice(cosines, stop - start)),
+                asked,
+                card.entry.validity(today),
+                ranked.explanation(rank) if explain else None,
+            )
+            for rank, (card, (start, stop)) in enumerate(zip(cards, spans, strict=True))
+        ]
+        return tuple(hits)
