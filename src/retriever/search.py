@@ -26,6 +26,7 @@ from retriever.defaults import (
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words, denied
+from retriever.highlight import asks_for_a_way
 from retriever.lexical import is_code
 from retriever.ranking import PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
 from retriever.show import Card
@@ -244,7 +245,8 @@ class Searcher:
         if cards and not answered:
             missing = self._missing(query, words, cards[0], every_word=self._english)
         asked = self._rarities(words)
-        hits = tuple(self._hit(rank, asked, ranked, card, explain) for rank, card in enumerate(cards))
+        way = asks_for_a_way(query)
+        hits = tuple(self._hit(rank, asked, way, ranked, card, explain) for rank, card in enumerate(cards))
         done = time.perf_counter()
         return Answer(
             question=question,
@@ -417,13 +419,13 @@ class Searcher:
         lexical = self._snapshot.lexical
         return {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
 
-    def _hit(self, rank: int, asked: Mapping[str, float], ranked: Ranked, card: Card, explain: bool) -> Hit:
+    def _hit(self, rank: int, asked: Mapping[str, float], way: bool, ranked: Ranked, card: Card, explain: bool) -> Hit:
         explanation = None
         if explain:
             parts = {name: round(float(part[ranked.place[rank]]), 6) for name, part in ranked.parts.items()}
             explanation = Explanation(round(sum(parts.values()), 6), parts)
         cosines = ranked.cosines[ranked.rows_of(rank)].tolist()
-        return card.hit(rank + 1, cosines, asked, card.entry.validity(self._today()), explanation)
+        return card.hit(rank + 1, cosines, asked, card.entry.validity(self._today()), explanation, way=way)
 
     def _card(self, ordinal: int) -> Card:
         """Return the entry at `ordinal`, ready to be shown. Those found last are kept."""

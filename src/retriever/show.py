@@ -8,7 +8,7 @@ from copy import deepcopy
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from retriever.highlight import best_sentence, contenders, fragment_link, mark
+from retriever.highlight import best_sentence, contenders, fragment_link, mark, may_answer
 from retriever.types import (
     AnswerText,
     Entry,
@@ -52,6 +52,7 @@ class Card:
             if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
         ]
         self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
+        self._answering: dict[bool, list[int]] = {}
         self._held: dict[int, frozenset[str]] = {}
         self._shown: dict[int, tuple[str, Highlight, str | None]] = {}
 
@@ -72,6 +73,8 @@ class Card:
         asked: Mapping[str, float],
         validity: Validity,
         explanation: Explanation | None,
+        *,
+        way: bool = False,
     ) -> Hit:
         """Return the hit.
 
@@ -81,11 +84,12 @@ class Card:
             asked: the stems of the question's words, each with its rarity.
             validity: whether the entry holds today.
             explanation: what ordered it, where that was asked for.
+            way: whether the question asks how to do something.
         """
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
         passage = self._passages[nearest]
-        html, highlight, link = self._marked(self._best_sentence(cosines, asked))
+        html, highlight, link = self._marked(self._best_sentence(cosines, asked, way=way))
         return Hit(
             rank=rank,
             entry_id=entry.id,
@@ -110,15 +114,24 @@ class Card:
             validity=validity,
         )
 
-    def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float]) -> int:
+    def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float], *, way: bool) -> int:
         """Return the place among the passages of the sentence that answers best."""
-        near = [cosines[at] for at in self._sentences]
+        sentences = self._that_may_answer(way=way)
+        near = [cosines[at] for at in sentences]
         total = sum(asked.values()) or 1.0
         coverage = [
             sum(asked[stem] for stem in asked.keys() & self._held_by(at)) / total if weighed else 0.0
-            for at, weighed in zip(self._sentences, contenders(near), strict=True)
+            for at, weighed in zip(sentences, contenders(near), strict=True)
         ]
-        return self._sentences[best_sentence(near, coverage)]
+        return sentences[best_sentence(near, coverage)]
+
+    def _that_may_answer(self, *, way: bool) -> list[int]:
+        """Return the places among the passages of the sentences that may answer."""
+        places = self._answering.get(way)
+        if places is None:
+            texts = [self._passages[at].text for at in self._sentences]
+            places = self._answering[way] = [self._sentences[at] for at in may_answer(texts, way=way)]
+        return places
 
     def _held_by(self, at: int) -> frozenset[str]:
         held = self._held.get(at)
