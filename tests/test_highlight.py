@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.highlight import best_sentence, fragment_link, mark
+from retriever.highlight import asks_for_a_way, best_sentence, fragment_link, mark, may_answer
 from retriever.readers.markup import paragraphs
 
 
@@ -169,7 +169,7 @@ def test_the_sentence_that_stands_out_answers_best_and_else_the_lead(cosines, co
 def test_the_sentence_chosen_is_the_lead_or_better_than_the_lead(sentences):
     cosines, coverage = zip(*sentences, strict=True)
     chosen = best_sentence(cosines, coverage.__getitem__)
-    scores = [cosine + 0.05 * share for cosine, share in sentences]
+    scores = [cosine + 0.1 * share for cosine, share in sentences]
     assert 0 <= chosen < len(sentences)
     assert chosen == 0 or scores[chosen] == pytest.approx(max(scores), abs=1e-5)
 
@@ -179,7 +179,7 @@ def test_the_words_of_sentences_that_cannot_be_chosen_are_not_looked_at(sentence
     cosines, coverage = zip(*sentences, strict=True)
     looked = set()
     best_sentence(cosines, lambda at: looked.add(at) or coverage[at])
-    assert all(at == 0 or cosines[at] >= max(cosines) - 0.0502 for at in looked)
+    assert all(at == 0 or cosines[at] >= max(cosines) - 0.1002 for at in looked)
 
 
 # --- the link -----------------------------------------------------------------------------------------------------
@@ -253,3 +253,81 @@ def test_what_a_link_names_is_in_the_text(text, data):
     assert all(part in sentence for part in named)
     assert not directive or (sentence.startswith(named[0]) and sentence.endswith(named[-1]))
     assert urlsplit(link).path == "/faq"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Does that happen to you?",
+        "[[Would you like more?]]",
+        "Run this in the shell:",
+        '(as "root":)',
+        "Jane Doe",
+        "Or",
+        "要看吗？",
+        "如下：",
+    ],
+)
+def test_what_states_nothing_does_not_answer(line):
+    told = "The cache is emptied every night."
+    assert may_answer([line, told, line], way=False) == [1]
+    assert may_answer([told, line], way=True) == [0]
+
+
+@pytest.mark.parametrize("line", ["每晚清空缓存。", "/var/lib/cache", "rm -r cache/", "Press F5 twice"])
+def test_a_short_sentence_may_answer(line):
+    assert may_answer(["Jane Doe", line, line], way=False) == [1, 2]
+
+
+def test_where_no_sentence_states_anything_all_may_answer():
+    assert may_answer(["Why not?", "Like this:"], way=False) == [0, 1]
+    assert may_answer(["No."], way=True) == [0]
+
+
+PROBLEM = [
+    "When I start it, it stops at once.",
+    "Solution:",
+    "Empty the cache and start it again.",
+    "Then wait a minute.",
+]
+
+
+@pytest.mark.parametrize(
+    "mark", ["Solution:", "solution #1", "SOLUTION", "✅Solution:", "The solution", "Answer:", "answer :"]
+)
+def test_where_a_way_is_asked_for_nothing_before_the_solution_answers(mark):
+    told = f"{mark} is to empty the cache first."
+    assert may_answer([PROBLEM[0], told, PROBLEM[3]], way=True) == [1, 2]
+    assert may_answer([PROBLEM[0], told, PROBLEM[3]], way=False) == [0, 1, 2]
+    assert may_answer(PROBLEM, way=True) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Solutions differ from one shop to the other.", "Answer the letter in a week.", "A solution of salt."]
+)
+def test_a_sentence_that_only_looks_like_the_solution_leaves_the_others(sentence):
+    assert may_answer([PROBLEM[0], sentence], way=True) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How do I empty it?", "it stops, what should I do", "HOW TO start", "Fix the error 403", "How can one mend it?"],
+)
+def test_a_question_for_a_way_is_known(question):
+    assert asks_for_a_way(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How many are there?", "What does it do?", "Why does it stop", "Who prefixes it?", "Wie leere ich ihn?", ""],
+)
+def test_other_questions_ask_for_no_way(question):
+    assert not asks_for_a_way(question)
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.booleans())
+def test_of_any_sentences_some_may_answer_in_their_order(sentences, way):
+    places = may_answer(sentences, way=way)
+    assert places
+    assert places == sorted(set(places))
+    assert set(places) <= set(range(len(sentences)))

@@ -51,6 +51,23 @@ def test_where_no_sentence_stands_out_the_lead_is_highlighted():
     assert show(entry(TWO), "xylophone yacht").highlight.text == "The shop is by the sea in the south."
 
 
+PROBLEM = "The zebra does not come, how sad.\nSolution:\nRing the bell and wait by the sea."
+
+
+def test_where_a_way_is_asked_for_the_solution_is_highlighted_and_else_what_is_nearest():
+    found = entry(PROBLEM)
+    passages = passages_of(found, len)
+    near = np.array([float("zebra" in p.text) for p in passages], np.float32)
+    card = Card(found, passages, WORDS)
+    texts = [card.hit(1, near, {"zebra": 1.0}, "valid", None, way=way).highlight.text for way in (True, False, True)]
+    assert texts == ["Ring the bell and wait by the sea.", "The zebra does not come, how sad.", texts[0]]
+
+
+def test_a_line_that_leads_on_is_not_highlighted_however_near_it_is():
+    found = entry("When does the zebra come?\nThis is when the zebra comes:\nOn every Monday of the month.")
+    assert show(found, "when does the zebra come").highlight.text == "On every Monday of the month."
+
+
 def test_the_text_of_an_answer_parts_its_paragraphs_by_a_blank_line():
     assert show(entry(TWO), "zebra").answer.text == TWO
 

@@ -8,10 +8,45 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from urllib.parse import quote, urlsplit, urlunsplit
 
-# How much sharing all of the question's words counts beside a cosine.
-_WORDS_WEIGHT = 0.05
+# How much sharing all of the question's words counts beside a cosine. 15,000 questions of public sets, each with its
+# sentence, would have it higher yet; FAQs would not (docs/evaluation.md).
+_WORDS_WEIGHT = 0.1
 # How far the best sentence must stand out from the lead before it takes its place.
 _STANDS_OUT = 0.02
+
+
+# English; elsewhere nothing is left out for it.
+_ASKS_FOR_A_WAY = re.compile(
+    r"\bhow (?:do|can|to|should|would|could)\b|\bwhat (?:should|can|do|must) (?:i|we|you)\b"
+    r"|\b(?:fix|resolve|solve|solution)\b",
+    re.IGNORECASE,
+)
+_SOLUTION = re.compile(r"\W*(?:the )?(?:solution\b|answer\s*:)", re.IGNORECASE)
+_LEADS_ON = ("?", ":", "？", "：")
+_WORD = re.compile(r"\w+")
+# In scripts that part no words, one word may be a sentence, so these are ASCII words.
+_SCRAP = 2
+
+
+def asks_for_a_way(question: str) -> bool:
+    """Tell whether `question` asks how to do something, or to mend it."""
+    return _ASKS_FOR_A_WAY.search(question) is not None
+
+
+def may_answer(sentences: Sequence[str], *, way: bool) -> list[int]:
+    """Return the places of the sentences of an answer that may answer, in order, never none.
+
+    A question, a line that leads on to the next, and a word or two state nothing. Where a way is asked for, what stands
+    before a line that begins with "Solution" is the problem told again, which is nearest to the question.
+    """
+    solution = next((at for at, sentence in enumerate(sentences) if _SOLUTION.match(sentence)), 0) if way else 0
+    rest = range(solution, len(sentences))
+    return [at for at in rest if _states(sentences[at])] or list(rest)
+
+
+def _states(sentence: str) -> bool:
+    scrap = sentence.isascii() and len(_WORD.findall(sentence)) <= _SCRAP
+    return not scrap and not sentence.rstrip(" )]\"'").endswith(_LEADS_ON)
 
 
 def best_sentence(cosines: Sequence[float], share: Callable[[int], float]) -> int:

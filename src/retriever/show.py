@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from retriever.highlight import best_sentence, fragment_link, mark
+from retriever.highlight import best_sentence, fragment_link, mark, may_answer
 from retriever.types import (
     AnswerText,
     Entry,
@@ -53,6 +53,7 @@ class Card:
             if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
         ]
         self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
+        self._answering: dict[bool, list[int]] = {}
         self._held: dict[int, frozenset[str]] = {}
         self._shown: dict[int, tuple[AnswerText, Highlight, str | None]] = {}
         self._passage: dict[int, FoundPassage] = {}
@@ -88,6 +89,8 @@ class Card:
         asked: Mapping[str, float],
         validity: Validity,
         explanation: Explanation | None,
+        *,
+        way: bool = False,
     ) -> Hit:
         """Return the hit.
 
@@ -97,10 +100,11 @@ class Card:
             asked: the stems of the question's words, each with its rarity.
             validity: whether the entry holds today.
             explanation: what ordered it, where that was asked for.
+            way: whether the question asks how to do something.
         """
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
-        answer, highlight, link = self._marked(self._best_sentence(cosines, asked))
+        answer, highlight, link = self._marked(self._best_sentence(cosines, asked, way=way))
         return Hit(
             rank=rank,
             entry_id=entry.id,
@@ -124,15 +128,23 @@ class Card:
             validity=validity,
         )
 
-    def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float]) -> int:
+    def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float], *, way: bool) -> int:
         """Return the place among the passages of the sentence that answers best."""
-        sentences, total = self._sentences, sum(asked.values()) or 1.0
+        sentences, total = self._that_may_answer(way=way), sum(asked.values()) or 1.0
 
         def share(number: int) -> float:
             held = self._held_by(sentences[number])
             return sum([rarity for stem, rarity in asked.items() if stem in held]) / total
 
         return sentences[best_sentence([cosines[at] for at in sentences], share)]
+
+    def _that_may_answer(self, *, way: bool) -> list[int]:
+        """Return the places among the passages of the sentences that may answer."""
+        places = self._answering.get(way)
+        if places is None:
+            texts = [self._passages[at].text for at in self._sentences]
+            places = self._answering[way] = [self._sentences[at] for at in may_answer(texts, way=way)]
+        return places
 
     def _held_by(self, at: int) -> frozenset[str]:
         held = self._held.get(at)

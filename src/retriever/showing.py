@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 
+from retriever.highlight import asks_for_a_way
 from retriever.show import Card
 from retriever.snapshot import Snapshot
 from retriever.types import Hit, Vectors
@@ -41,6 +42,7 @@ class Showing:
 
     def hits(
         self,
+        query: str,
         ranked: Ranked,
         cards: Sequence[Card],
         vector: Vectors,
@@ -51,7 +53,7 @@ class Showing:
     ) -> tuple[Hit, ...]:
         """Return the first of what was found, whose `cards` are given, as hits.
 
-        `vector` is the question's, `words` are those of it that carry matter.
+        `vector` is the vector of `query`, `words` are those of it that carry matter.
         """
         if not cards:
             return ()
@@ -59,6 +61,7 @@ class Showing:
         asked = {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
         spans = [starts[ordinal : ordinal + 2].tolist() for ordinal in ranked.ordinals[: len(cards)].tolist()]
         rows = np.concatenate([np.arange(start, stop) for start, stop in spans])
+        way = asks_for_a_way(query)
         cosines = iter(self._snapshot.vectors.compare(vector, rows).tolist())
         hits = [
             card.hit(
@@ -67,6 +70,7 @@ class Showing:
                 asked,
                 card.entry.validity(today),
                 ranked.explanation(rank) if explain else None,
+                way=way,
             )
             for rank, (card, (start, stop)) in enumerate(zip(cards, spans, strict=True))
         ]
