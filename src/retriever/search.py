@@ -29,7 +29,7 @@ from retriever.guard import content_words, denied
 from retriever.lexical import is_code
 from retriever.ranking import PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
 from retriever.show import Card
-from retriever.snapshot import KINDS, Snapshot, open_snapshot
+from retriever.snapshot import KINDS, SharedFiles, Snapshot, open_snapshot
 from retriever.types import (
     Allowed,
     Answer,
@@ -55,7 +55,7 @@ from retriever.types import (
 # The entry that answers is among the nearest 30 for 96 to 100% of the questions of public FAQ sets; these leave room.
 _NEAREST_ROWS, _NEAREST_ENTRIES, _BY_WORDS = 400, 2 * MAX_K, 30
 _KEPT_PERMITS = 8
-_KEPT_CARDS = 1000  # about 10 KB each
+_KEPT_CARDS = 1000  # about 5 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +156,21 @@ class Searcher:
 
     @classmethod
     def open(
-        cls, index: str | Path, encoder: Encoder | None = None, *, spare: Encoder | None = None, **options: object
+        cls,
+        index: str | Path,
+        encoder: Encoder | None = None,
+        *,
+        spare: Encoder | None = None,
+        shared: SharedFiles | None = None,
+        **options: object,
     ) -> Searcher:
         """Open the index at `index`, with the encoder that its manifest names unless one is given.
 
-        `spare` is an encoder that is loaded already, and is taken if it is the one that the manifest names.
+        `spare` is an encoder that is loaded already, and is taken if it is the one that the manifest names; `shared`
+        is where files are that other processes have read.
         Raises NoSnapshot, SnapshotDamaged, FormatMismatch, EncoderMismatch or EncoderError.
         """
-        snapshot = open_snapshot(Path(index))
+        snapshot = open_snapshot(Path(index), shared)
         try:
             if encoder is None and spare is not None and spare.spec == snapshot.manifest.encoder:
                 encoder = spare
@@ -431,8 +438,7 @@ class Searcher:
         if card is None:
             snapshot = self._snapshot
             entry = snapshot.entry(ordinal)
-            rows = range(int(snapshot.starts[ordinal]), int(snapshot.starts[ordinal + 1]))
-            card = Card(entry, [snapshot.passage(row, entry) for row in rows], snapshot.lexical.analyzer.words)
+            card = Card(entry, snapshot.passages(ordinal, entry), snapshot.lexical.analyzer.words)
             if len(self._cards) >= _KEPT_CARDS:
                 self._cards.clear()
             self._cards[ordinal] = card

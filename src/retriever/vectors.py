@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.arrays import open_array
+from retriever.arrays import Read, open_array, open_bytes
 from retriever.types import EXACTLY, Allowed, Candidates, Mask, Nearest, Rows, Vectors, VectorStore
 
 # One query gains nothing from two threads and loses much on a busy machine. It holds for the thread that sets it only,
@@ -35,10 +35,14 @@ _BLOCK = 65_536
 
 
 class FlatStore:
-    """All vectors in memory, compared one by one: exact, and the measure of any other store."""
+    """All vectors in memory, compared one by one: exact, and the measure of any other store.
 
-    def __init__(self, index: faiss.Index) -> None:
+    `whole` is the memory that FAISS reads them from, where they are not its own: it lives as long as they are read.
+    """
+
+    def __init__(self, index: faiss.Index, whole: NDArray[np.uint8] | None = None) -> None:
         self._index = index
+        self._whole = whole
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -263,8 +267,10 @@ def _write(index: faiss.Index, path: Path) -> None:
     path.write_bytes(faiss.serialize_index(index).data)
 
 
-def open_vectors(folder: Path, nearest: Nearest) -> VectorStore:
+def open_vectors(folder: Path, nearest: Nearest, read: Read = open_bytes) -> VectorStore:
     """Open what `Prepared.write` wrote; its digests must have been checked."""
     if nearest.kind == "exact":
-        return FlatStore(faiss.read_index(str(folder / EXACT)))
-    return RoughStore(faiss.read_index(str(folder / ROUGH)), open_array(folder / KEPT), nearest)
+        whole = read(folder / EXACT)
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(whole), whole.size)  # type: ignore[attr-defined]
+        return FlatStore(faiss.read_index(reader), whole)
+    return RoughStore(faiss.read_index(str(folder / ROUGH)), open_array(folder / KEPT, read), nearest)
