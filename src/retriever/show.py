@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from retriever.highlight import best_sentence, contenders, fragment_link, mark
@@ -30,11 +31,12 @@ _FOUND: dict[str, FoundKind] = {"question": "question", "alternate": "alternate"
 class Card:
     """An entry made ready to be shown: what of a hit does not depend on the question asked, worked out once.
 
-    Safe to use from several threads: what two of them work out at once is the same.
+    Thousands are kept, by every worker of a server: so texts that are part of another are not kept beside it. Safe to
+    use from several threads: what two of them work out at once is the same.
 
     Args:
         entry: what was found.
-        passages: all passages of the entry.
+        passages: all passages of the entry. Each is asked for when it is needed.
         stems: text to the stems of its words, in order.
     """
 
@@ -52,13 +54,13 @@ class Card:
             if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
         ]
         self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
-        self._held: dict[int, frozenset[str]] = {}
-        self._shown: dict[int, tuple[str, Highlight, str | None]] = {}
+        self._held: dict[int, str] = {}
+        self._shown: dict[int, _Marked] = {}
 
     @cached_property
-    def question_words(self) -> list[str]:
-        """The stems of the entry's own question."""
-        return self._stems(self.entry.question)
+    def question_words(self) -> str:
+        """The stems of the entry's own question, each between blanks."""
+        return _apart(self._stems(self.entry.question))
 
     @cached_property
     def words(self) -> int:
@@ -85,19 +87,21 @@ class Card:
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
         passage = self._passages[nearest]
-        html, highlight, link = self._marked(self._best_sentence(cosines, asked))
+        best = self._best_sentence(cosines, asked)
+        marked = self._marked(best)
+        sentence = self._passages[best]
         return Hit(
             rank=rank,
             entry_id=entry.id,
             score=round(min(max(cosines[nearest], -1.0), 1.0), 6),  # float32 can overshoot
             question=entry.question,
-            answer=AnswerText(self.text, html),
+            answer=AnswerText(self.text, self._html(sentence.number, marked)),
             passage=FoundPassage(
                 _FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None
             ),
-            highlight=highlight,
+            highlight=Highlight(sentence.text, marked.offset + sentence.start, marked.offset + sentence.end),
             source=entry.source,
-            link=link,
+            link=marked.link,
             tags=entry.tags,
             lang=entry.lang,
             kind=entry.kind,
@@ -114,36 +118,68 @@ class Card:
         """Return the place among the passages of the sentence that answers best."""
         near = [cosines[at] for at in self._sentences]
         total = sum(asked.values()) or 1.0
+        words = {f" {stem} ": weight for stem, weight in asked.items()}
         coverage = [
-            sum(asked[stem] for stem in asked.keys() & self._held_by(at)) / total if weighed else 0.0
+            sum(weight for word, weight in words.items() if word in self._held_by(at)) / total if weighed else 0.0
             for at, weighed in zip(self._sentences, contenders(near), strict=True)
         ]
         return self._sentences[best_sentence(near, coverage)]
 
-    def _held_by(self, at: int) -> frozenset[str]:
+    def _held_by(self, at: int) -> str:
+        """Return the stems of a passage's words, each between blanks: a set of them takes five times the memory."""
         held = self._held.get(at)
         if held is None:
-            held = self._held[at] = frozenset(self._stems(self._passages[at].text))
+            held = self._held[at] = _apart(dict.fromkeys(self._stems(self._passages[at].text)))
         return held
 
-    def _marked(self, at: int) -> tuple[str, Highlight, str | None]:
-        """Return the answer's HTML with the sentence at `at` marked, where that stands, and the link to it."""
+    def _marked(self, at: int) -> _Marked:
+        """Return what marks the sentence at `at`, where that stands, and the link to it."""
         shown = self._shown.get(at)
         if shown is None:
             sentence = self._passages[at]
+            paragraph = self.entry.answer[sentence.number - 1]
             before = self.entry.answer[: sentence.number - 1]
             offset = sum(len(paragraph.text) + len(_GAP) for paragraph in before)
-            highlight = Highlight(sentence.text, offset + sentence.start, offset + sentence.end)
             link = _link(self.entry, self.text, sentence.text)
-            shown = self._shown[at] = (_html(self.entry, sentence), highlight, link)
+            html = mark(paragraph.html, paragraph.text, sentence.start, sentence.end)
+            begin = _alike(paragraph.html, html)
+            kept = _alike(paragraph.html[begin:][::-1], html[begin:][::-1])
+            shown = self._shown[at] = _Marked(begin, html[begin : len(html) - kept], kept, offset, link)
         return shown
 
+    def _html(self, number: int, marked: _Marked) -> str:
+        """Return the answer's HTML with what is marked in its paragraph of this number."""
+        return "\n".join(
+            marked.within(paragraph.html) if at == number else paragraph.html
+            for at, paragraph in enumerate(self.entry.answer, start=1)
+        )
 
-def _html(entry: Entry, sentence: Passage) -> str:
-    return "\n".join(
-        mark(p.html, p.text, sentence.start, sentence.end) if number == sentence.number else p.html
-        for number, p in enumerate(entry.answer, start=1)
-    )
+
+class _Marked(NamedTuple):
+    """A sentence marked in the HTML of its paragraph: how much of that stands before and after the `middle`.
+
+    `offset` is where the paragraph begins in the text of the answer, `link` leads to the sentence.
+    """
+
+    before: int
+    middle: str
+    after: int
+    offset: int
+    link: str | None
+
+    def within(self, html: str) -> str:
+        """Return the paragraph, which is `html`, with the sentence marked."""
+        return f"{html[: self.before]}{self.middle}{html[len(html) - self.after :]}"
+
+
+def _alike(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _apart(words: Iterable[str]) -> str:
+    return f" {' '.join(words)} "
 
 
 def _link(entry: Entry, text: str, sentence: str) -> str | None:
