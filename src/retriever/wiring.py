@@ -48,6 +48,7 @@ def load_encoder_of(settings: Settings) -> Encoder:
 def run_build(settings: Settings, progress: Progress, *, force: bool = False) -> BuildReport:
     """Build the index that `settings` describe; `force` publishes it whatever the labelled questions say."""
     with ThreadPoolExecutor(1) as aside:  # the digest of a model takes as long as what is imported meanwhile
+        _expect_changes(settings)
         loading = aside.submit(load_encoder_of, settings)
         from retriever.build import build
         from retriever.review import review
@@ -72,6 +73,17 @@ def run_build(settings: Settings, progress: Progress, *, force: bool = False) ->
         ),
         recalls=bool(recalled),
     )
+
+
+def _expect_changes(settings: Settings) -> None:
+    """Start what reads files while all else is loaded, if there is anything to read since the latest build."""
+    from retriever.readers import expect_changes
+
+    try:
+        since = (settings.index / "CURRENT").stat().st_mtime
+    except OSError:
+        since = 0.0
+    expect_changes(settings.corpus, since)
 
 
 def run_preview(settings: Settings) -> Preview:
