@@ -152,7 +152,7 @@ def _selector(allowed: Allowed) -> faiss.IDSelector:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Vectors ready to be written, and how they will be searched."""
+    """Vectors ready to be written, and how they will be searched: in half precision where that is not exactly."""
 
     nearest: Nearest
     vectors: NDArray[Any]
@@ -167,7 +167,7 @@ class Prepared:
             return
         with ThreadPoolExecutor(1) as aside:
             written = aside.submit(_write, self.rough, folder / ROUGH)
-            np.save(folder / KEPT, self.vectors.astype(np.float16, copy=False))
+            np.save(folder / KEPT, self.vectors)
             written.result()
 
 
@@ -183,13 +183,16 @@ def prepare_vectors(
         return Prepared(EXACTLY, vectors, None)
     faiss.omp_set_num_threads(os.cpu_count() or 1)
     rows, dimension = np.flatnonzero(searched), vectors.shape[1]
-    lists = _train(vectors, rows) if len(rows) > most_half else None
-    kind = faiss.ScalarQuantizer.QT_fp16
-    rough = lists or faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT))
+    half = vectors.astype(np.float16, copy=False)
+    if len(rows) <= most_half:
+        kind = faiss.ScalarQuantizer.QT_fp16
+        rough = faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT))
+        rough.add_sa_codes(half[rows].view(np.uint8), rows)
+        return Prepared(Nearest("half"), half, rough)
+    lists = _train(vectors, rows)
     for block in _blocks(rows):
-        rough.add_with_ids(vectors[block].astype(np.float32, copy=False), block)
-    nearest = Nearest("half") if lists is None else _set_probes(lists, vectors, rows)
-    return Prepared(nearest, vectors, rough)
+        lists.add_with_ids(vectors[block].astype(np.float32, copy=False), block)
+    return Prepared(_set_probes(lists, vectors, rows), half, lists)
 
 
 def _train(vectors: NDArray[Any], rows: Rows) -> faiss.IndexIVF:
@@ -264,7 +267,17 @@ def _blocks(rows: Rows) -> Iterator[Rows]:
 
 def _write(index: faiss.Index, path: Path) -> None:
     # FAISS's own writer forgets an error at close: a disk that fills up at the last bytes would go unnoticed.
-    path.write_bytes(faiss.serialize_index(index).data)
+    with path.open("wb", buffering=0) as file:
+
+        def write(block: bytes) -> None:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+        faiss.write_index(index, faiss.PyCallbackIOWriter(write, _WRITTEN_AT_ONCE))  # type: ignore[attr-defined]
+
+
+_WRITTEN_AT_ONCE = 2**20
 
 
 def open_vectors(folder: Path, nearest: Nearest, read: Read = open_bytes) -> VectorStore:

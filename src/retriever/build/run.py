@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +163,7 @@ class _Made:
 
 def _make(corpus: Read, index: Path, encoder: Encoder, progress: Progress) -> _Made:
     with ThreadPoolExecutor(1) as aside, VectorCache(index / "vectors.cache", encoder.spec) as cache:
+        aside.submit(import_module, "retriever.vectors")  # and with it FAISS, which takes a while to load
         words = aside.submit(_words, corpus, index, encoder)
         questions = aside.submit(index_questions, corpus.entries)
         with kept_in(index / "passages.sqlite") as kept:
