@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 
 from retriever.arrays import LARGE
 from retriever.errors import FormatMismatch, NoSnapshot, SnapshotDamaged
-from retriever.snapshot.files import digest_of
+from retriever.snapshot.files import READERS, digest_of
 from retriever.snapshot.layout import BUILD_AGAIN, FORMAT, GATE
 from retriever.types import Entry, Gate, Manifest
 
@@ -118,14 +119,20 @@ def verify(folder: Path, manifest: Manifest, *, mapped: bool = True) -> None:
     for name in sorted(found ^ set(manifest.files)):
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
         raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
-    for name in manifest.files:
-        try:
-            problem = _differs(folder / name, manifest, mapped=mapped)
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror}"
-            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN) from error
-        if problem:
-            raise SnapshotDamaged(f"{manifest.id}/{name}", f"is not what was published ({problem})", mend=BUILD_AGAIN)
+    with ThreadPoolExecutor(READERS) as readers:
+        problems = readers.map(lambda name: _problem(folder / name, manifest, mapped=mapped), manifest.files)
+        for name, problem in zip(manifest.files, problems, strict=True):
+            if problem:
+                raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+
+
+def _problem(path: Path, manifest: Manifest, *, mapped: bool) -> str:
+    """Return what is wrong with a file; nothing where nothing is."""
+    try:
+        differs = _differs(path, manifest, mapped=mapped)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return f"is not what was published ({differs})" if differs else ""
 
 
 def _differs(path: Path, manifest: Manifest, *, mapped: bool) -> str:
