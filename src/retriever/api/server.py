@@ -33,7 +33,7 @@ _STOP_SECONDS = _GRACE_SECONDS + 3
 # that health is told.
 _PATIENCE_SECONDS = 10
 _BACKLOG = 2048
-# More would answer more, but each takes 120 MB and its share of the cores: who has them to spare can say so.
+# More would answer more, but each takes 40 MB and its share of the cores: who has them to spare can say so.
 _MOST_WORKERS = 4
 # Wrong tokens that an address may send in a minute, to whichever worker.
 _MOST_FAILURES = 10
