@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import msgspec
 
 from retriever.arrays import LARGE
 from retriever.errors import FormatMismatch, NoSnapshot, SnapshotDamaged
-from retriever.snapshot.files import READERS, digest_of
+from retriever.snapshot.files import digest_of
 from retriever.snapshot.layout import BUILD_AGAIN, FORMAT, GATE
 from retriever.types import Entry, Gate, Manifest
 
@@ -119,11 +118,11 @@ def verify(folder: Path, manifest: Manifest, *, mapped: bool = True) -> None:
     for name in sorted(found ^ set(manifest.files)):
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
         raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
-    with ThreadPoolExecutor(READERS) as readers:
-        problems = readers.map(lambda name: _problem(folder / name, manifest, mapped=mapped), manifest.files)
-        for name, problem in zip(manifest.files, problems, strict=True):
-            if problem:
-                raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+    # One by one: threads would save a server 0.03 s, and leave each of its processes 4 MB of memory that is free.
+    for name in manifest.files:
+        problem = _problem(folder / name, manifest, mapped=mapped)
+        if problem:
+            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
 
 
 def _problem(path: Path, manifest: Manifest, *, mapped: bool) -> str:
