@@ -166,7 +166,7 @@ class Running:
         `pss`: pages that several processes map are shared out among them; `anonymous`: less the pages of mapped files,
         which the kernel can drop and any other process may use; `rss`: shared pages counted in full by each process.
         """
-        keys = {"Pss": "pss", "Pss_Anon": "anonymous", "Rss": "rss"}
+        keys = {"Pss": "pss", "Pss_Anon": "anonymous", "Pss_Shmem": "anonymous", "Rss": "rss"}
         total = dict.fromkeys(keys.values(), 0.0)
         for process in _tree(self.process.pid):
             lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]

@@ -1,5 +1,9 @@
 """The store is exact: what numpy finds one by one, it finds."""
 
+import gc
+from pathlib import Path
+
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given
@@ -185,3 +189,29 @@ def test_the_same_vectors_give_the_same_files(many, tmp_path):
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
     assert sorted(written[0]) == ["nearest.faiss", "vectors.npy"]
+
+
+def test_what_finds_the_nearest_in_half_precision_holds_the_very_numbers_of_the_vectors(tmp_path):
+    vectors, searched = unit_vectors(300), np.arange(300) % 3 > 0
+    prepare_vectors(vectors, searched, most_exact=0).write(tmp_path)
+    kept, found = np.load(tmp_path / "vectors.npy"), faiss.read_index(str(tmp_path / "nearest.faiss"))
+    codes = faiss.vector_to_array(faiss.downcast_index(found.index).codes).view(np.float16)
+    assert kept.dtype == np.float16
+    assert np.array_equal(codes.reshape(-1, DIMENSION), kept[searched])
+    assert faiss.vector_to_array(found.id_map).tolist() == np.flatnonzero(searched).tolist()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+@pytest.mark.parametrize("name", ["vectors.faiss", "nearest.faiss"])
+def test_a_disk_that_is_full_is_an_error(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    few = {} if name == "vectors.faiss" else {"most_exact": 0}
+    with pytest.raises(OSError, match="No space left"):
+        prepare_vectors(unit_vectors(300), np.ones(300, np.bool_), **few).write(tmp_path)
+
+
+def test_a_store_that_is_read_in_place_lives_as_long_as_what_it_reads(written):
+    vectors, store = written
+    gc.collect()
+    assert store.get(np.arange(300)) == pytest.approx(vectors)
+    assert store._whole.ctypes.data % 64 == -len(store._whole) % 64

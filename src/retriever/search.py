@@ -24,7 +24,7 @@ from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words
 from retriever.showing import Showing
-from retriever.snapshot import Snapshot, open_snapshot
+from retriever.snapshot import SharedFiles, Snapshot, open_snapshot
 from retriever.types import (
     Answer,
     Encoder,
@@ -81,14 +81,21 @@ class Searcher:
 
     @classmethod
     def open(
-        cls, index: str | Path, encoder: Encoder | None = None, *, spare: Encoder | None = None, **options: object
+        cls,
+        index: str | Path,
+        encoder: Encoder | None = None,
+        *,
+        spare: Encoder | None = None,
+        shared: SharedFiles | None = None,
+        **options: object,
     ) -> Searcher:
         """Open the index at `index`, with the encoder that its manifest names unless one is given.
 
-        `spare` is an encoder that is loaded already, and is taken if it is the one that the manifest names.
+        `spare` is an encoder that is loaded already, and is taken if it is the one that the manifest names; `shared`
+        is where files are that other processes have read.
         Raises NoSnapshot, SnapshotDamaged, FormatMismatch, EncoderMismatch or EncoderError.
         """
-        snapshot = open_snapshot(Path(index))
+        snapshot = open_snapshot(Path(index), shared)
         try:
             if encoder is None and spare is not None and spare.spec == snapshot.manifest.encoder:
                 encoder = spare

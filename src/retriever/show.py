@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,11 +32,12 @@ _FOUND: dict[str, FoundKind] = {"question": "question", "alternate": "alternate"
 class Card:
     """An entry made ready to be shown: what of a hit does not depend on the question asked, worked out once.
 
-    Safe to use from several threads: what two of them work out at once is the same.
+    Thousands are kept, by every worker of a server: so texts that are part of another are not kept beside it. Safe to
+    use from several threads: what two of them work out at once is the same.
 
     Args:
         entry: what was found.
-        passages: all passages of the entry.
+        passages: all passages of the entry. Each is asked for when it is needed.
         stems: text to the stems of its words, in order.
     """
 
@@ -54,23 +56,22 @@ class Card:
         ]
         self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
         self._answering: dict[bool, list[int]] = {}
-        self._held: dict[int, frozenset[str]] = {}
-        self._shown: dict[int, tuple[AnswerText, Highlight, str | None]] = {}
-        self._passage: dict[int, FoundPassage] = {}
+        self._held: dict[int, str] = {}
+        self._shown: dict[int, _Marked] = {}
         self._terms: frozenset[str] | None = None
         self._metadata = msgspec.json.encode(entry.metadata)
 
     @cached_property
-    def question_words(self) -> list[str]:
-        """The stems of the entry's own question."""
-        return self._stems(self.entry.question)
+    def question_words(self) -> str:
+        """The stems of the entry's own question, each between blanks."""
+        return _apart(self._stems(self.entry.question))
 
     @cached_property
     def words(self) -> int:
         """How many words the entry's question and answer have."""
         return len(re.findall(r"\w+", f"{self.entry.question}\n{self.text}"))
 
-    @cached_property
+    @property
     def all_text(self) -> str:
         """All that the entry says, its other wordings and tags included."""
         entry = self.entry
@@ -104,17 +105,22 @@ class Card:
         """
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
-        answer, highlight, link = self._marked(self._best_sentence(cosines, asked, way=way))
+        passage = self._passages[nearest]
+        best = self._best_sentence(cosines, asked, way=way)
+        marked = self._marked(best)
+        sentence = self._passages[best]
         return Hit(
             rank=rank,
             entry_id=entry.id,
             score=round(min(max(cosines[nearest], -1.0), 1.0), 6),  # float32 can overshoot
             question=entry.question,
-            answer=answer,
-            passage=self._found_at(nearest),
-            highlight=highlight,
+            answer=AnswerText(self.text, self._html(sentence.number, marked)),
+            passage=FoundPassage(
+                _FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None
+            ),
+            highlight=Highlight(sentence.text, marked.offset + sentence.start, marked.offset + sentence.end),
             source=entry.source,
-            link=link,
+            link=marked.link,
             tags=entry.tags,
             lang=entry.lang,
             kind=entry.kind,
@@ -134,7 +140,7 @@ class Card:
 
         def share(number: int) -> float:
             held = self._held_by(sentences[number])
-            return sum([rarity for stem, rarity in asked.items() if stem in held]) / total
+            return sum([rarity for stem, rarity in asked.items() if f" {stem} " in held]) / total
 
         return sentences[best_sentence([cosines[at] for at in sentences], share)]
 
@@ -146,38 +152,61 @@ class Card:
             places = self._answering[way] = [self._sentences[at] for at in may_answer(texts, way=way)]
         return places
 
-    def _held_by(self, at: int) -> frozenset[str]:
+    def _held_by(self, at: int) -> str:
+        """Return the stems of a passage's words, each between blanks: a set of them takes five times the memory."""
         held = self._held.get(at)
         if held is None:
-            held = self._held[at] = frozenset(self._stems(self._passages[at].text))
+            held = self._held[at] = _apart(dict.fromkeys(self._stems(self._passages[at].text)))
         return held
 
-    def _found_at(self, at: int) -> FoundPassage:
-        found = self._passage.get(at)
-        if found is None:
-            passage = self._passages[at]
-            paragraph = passage.number if passage.kind == "answer" else None
-            found = self._passage[at] = FoundPassage(_FOUND[passage.kind], passage.text, paragraph)
-        return found
-
-    def _marked(self, at: int) -> tuple[AnswerText, Highlight, str | None]:
-        """Return the answer with the sentence at `at` marked, where that stands, and the link to it."""
+    def _marked(self, at: int) -> _Marked:
+        """Return what marks the sentence at `at`, where that stands, and the link to it."""
         shown = self._shown.get(at)
         if shown is None:
             sentence = self._passages[at]
+            paragraph = self.entry.answer[sentence.number - 1]
             before = self.entry.answer[: sentence.number - 1]
             offset = sum(len(paragraph.text) + len(_GAP) for paragraph in before)
-            highlight = Highlight(sentence.text, offset + sentence.start, offset + sentence.end)
             link = _link(self.entry, self.text, sentence.text)
-            shown = self._shown[at] = (AnswerText(self.text, _html(self.entry, sentence)), highlight, link)
+            html = mark(paragraph.html, paragraph.text, sentence.start, sentence.end)
+            begin = _alike(paragraph.html, html)
+            kept = _alike(paragraph.html[begin:][::-1], html[begin:][::-1])
+            shown = self._shown[at] = _Marked(begin, html[begin : len(html) - kept], kept, offset, link)
         return shown
 
+    def _html(self, number: int, marked: _Marked) -> str:
+        """Return the answer's HTML with what is marked in its paragraph of this number."""
+        return "\n".join(
+            marked.within(paragraph.html) if at == number else paragraph.html
+            for at, paragraph in enumerate(self.entry.answer, start=1)
+        )
 
-def _html(entry: Entry, sentence: Passage) -> str:
-    return "\n".join(
-        mark(p.html, p.text, sentence.start, sentence.end) if number == sentence.number else p.html
-        for number, p in enumerate(entry.answer, start=1)
-    )
+
+class _Marked(NamedTuple):
+    """A sentence marked in the HTML of its paragraph: how much of that stands before and after the `middle`.
+
+    `offset` is where the paragraph begins in the text of the answer, `link` leads to the sentence.
+    """
+
+    before: int
+    middle: str
+    after: int
+    offset: int
+    link: str | None
+
+    def within(self, html: str) -> str:
+        """Return the paragraph, which is `html`, with the sentence marked."""
+        return f"{html[: self.before]}{self.middle}{html[len(html) - self.after :]}"
+
+
+def _alike(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _apart(words: Iterable[str]) -> str:
+    return f" {' '.join(words)} "
 
 
 def _link(entry: Entry, text: str, sentence: str) -> str | None:

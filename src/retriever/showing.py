@@ -14,7 +14,7 @@ from retriever.snapshot import Snapshot
 from retriever.types import Hit, Vectors
 from retriever.weighing import Ranked
 
-_KEPT_CARDS = 1000  # about 10 KB each
+_KEPT_CARDS = 1000  # about 5 KB each
 
 
 class Showing:

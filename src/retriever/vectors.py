@@ -19,7 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.arrays import open_array
+from retriever.arrays import Read, open_array, open_bytes
 from retriever.types import EXACTLY, Allowed, Candidates, Mask, Nearest, Rows, Vectors, VectorStore
 
 # One query gains nothing from two threads and loses much on a busy machine. It holds for the thread that sets it only,
@@ -36,10 +36,14 @@ _BLOCK = 65_536
 
 
 class FlatStore:
-    """All vectors in memory, compared one by one: exact, and the measure of any other store."""
+    """All vectors in memory, compared one by one: exact, and the measure of any other store.
 
-    def __init__(self, index: faiss.Index) -> None:
+    `whole` is the memory that FAISS reads them from, where they are not its own: it lives as long as they are read.
+    """
+
+    def __init__(self, index: faiss.Index, whole: NDArray[np.uint8] | None = None) -> None:
         self._index = index
+        self._whole = whole
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -163,7 +167,7 @@ def _selector(allowed: Allowed) -> faiss.IDSelector:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Vectors ready to be written, and how they will be searched."""
+    """Vectors ready to be written, and how they will be searched: in half precision where that is not exactly."""
 
     nearest: Nearest
     vectors: NDArray[Any]
@@ -178,7 +182,7 @@ class Prepared:
             return
         with ThreadPoolExecutor(1) as aside:
             written = aside.submit(_write, self.rough, folder / ROUGH)
-            np.save(folder / KEPT, self.vectors.astype(np.float16, copy=False))
+            np.save(folder / KEPT, self.vectors)
             written.result()
 
 
@@ -194,13 +198,16 @@ def prepare_vectors(
         return Prepared(EXACTLY, vectors, None)
     faiss.omp_set_num_threads(os.cpu_count() or 1)
     rows, dimension = np.flatnonzero(searched), vectors.shape[1]
-    lists = _train(vectors, rows) if len(rows) > most_half else None
-    kind = faiss.ScalarQuantizer.QT_fp16
-    rough = lists or faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT))
+    half = vectors.astype(np.float16, copy=False)
+    if len(rows) <= most_half:
+        kind = faiss.ScalarQuantizer.QT_fp16
+        rough = faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT))
+        rough.add_sa_codes(half[rows].view(np.uint8), rows)
+        return Prepared(Nearest("half"), half, rough)
+    lists = _train(vectors, rows)
     for block in _blocks(rows):
-        rough.add_with_ids(vectors[block].astype(np.float32, copy=False), block)
-    nearest = Nearest("half") if lists is None else _set_probes(lists, vectors, rows)
-    return Prepared(nearest, vectors, rough)
+        lists.add_with_ids(vectors[block].astype(np.float32, copy=False), block)
+    return Prepared(_set_probes(lists, vectors, rows), half, lists)
 
 
 def _train(vectors: NDArray[Any], rows: Rows) -> faiss.IndexIVF:
@@ -275,11 +282,23 @@ def _blocks(rows: Rows) -> Iterator[Rows]:
 
 def _write(index: faiss.Index, path: Path) -> None:
     # FAISS's own writer forgets an error at close: a disk that fills up at the last bytes would go unnoticed.
-    path.write_bytes(faiss.serialize_index(index).data)
+    with path.open("wb", buffering=0) as file:
+
+        def write(block: bytes) -> None:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+        faiss.write_index(index, faiss.PyCallbackIOWriter(write, _WRITTEN_AT_ONCE))  # type: ignore[attr-defined]
 
 
-def open_vectors(folder: Path, nearest: Nearest) -> VectorStore:
+_WRITTEN_AT_ONCE = 2**20
+
+
+def open_vectors(folder: Path, nearest: Nearest, read: Read = open_bytes) -> VectorStore:
     """Open what `Prepared.write` wrote; its digests must have been checked."""
     if nearest.kind == "exact":
-        return FlatStore(faiss.read_index(str(folder / EXACT)))
-    return RoughStore(faiss.read_index(str(folder / ROUGH)), open_array(folder / KEPT), nearest)
+        whole = read(folder / EXACT)
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(whole), whole.size)  # type: ignore[attr-defined]
+        return FlatStore(faiss.read_index(reader), whole)
+    return RoughStore(faiss.read_index(str(folder / ROUGH)), open_array(folder / KEPT, read), nearest)

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retriever.defaults import DEFAULT_MODEL, REPLAYED
-from retriever.encoder import GRAPH, load_encoder, names_of, open_export
-from retriever.errors import EncoderError, FeedbackError, SettingsError, SnapshotError
+from retriever.encoder import GRAPH, load_encoder, names_of
+from retriever.errors import FeedbackError, RetrieverError, SettingsError, SnapshotError
 from retriever.feedback import Feedback, Tended
 from retriever.history import Kept, roll_back, snapshots
 from retriever.search import Searcher, encoder_of
 from retriever.settings import Settings
-from retriever.snapshot import current_id, open_snapshot, read_entries, read_manifest, verified_manifest
+from retriever.snapshot import SharedFiles, current_id, open_snapshot, read_entries, read_manifest, verified_manifest
 from retriever.types import Corpus, Encoder, Manifest, Recalled
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def load_encoder_of(settings: Settings) -> Encoder:
 def run_build(settings: Settings, progress: Progress, *, force: bool = False) -> BuildReport:
     """Build the index that `settings` describe; `force` publishes it whatever the labelled questions say."""
     with ThreadPoolExecutor(1) as aside:  # the digest of a model takes as long as what is imported meanwhile
+        _expect_changes(settings)
         loading = aside.submit(load_encoder_of, settings)
         from retriever.build import build
         from retriever.review import review
@@ -74,6 +75,17 @@ def run_build(settings: Settings, progress: Progress, *, force: bool = False) ->
     )
 
 
+def _expect_changes(settings: Settings) -> None:
+    """Start what reads files while all else is loaded, if there is anything to read since the latest build."""
+    from retriever.readers import expect_changes
+
+    try:
+        since = (settings.index / "CURRENT").stat().st_mtime
+    except OSError:
+        since = 0.0
+    expect_changes(settings.corpus, since)
+
+
 def run_preview(settings: Settings) -> Preview:
     """Return what a build of the corpus that `settings` describe would change."""
     from retriever.preview import preview
@@ -81,10 +93,11 @@ def run_preview(settings: Settings) -> Preview:
     return preview(settings.corpus, settings.index, lang=settings.lang)
 
 
-def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
+def open_searcher(settings: Settings, spare: Encoder | None = None, shared: SharedFiles | None = None) -> Searcher:
     """Open the index for questions, with the encoder that it was made with unless `settings` name another.
 
-    `spare` is one that is loaded already, to be used where it is the same.
+    `spare` is one that is loaded already, to be used where it is the same; `shared` is where files are that other
+    processes have read.
     """
     folder = Path(settings.model).expanduser()
     wanted = str(folder.resolve()) if folder.is_dir() else "+".join(names_of(settings.model))
@@ -94,6 +107,7 @@ def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
         settings.index,
         encoder,
         spare=spare,
+        shared=shared,
         min_confidence=settings.min_confidence,
         message=settings.message,
         expired=settings.expired,
@@ -104,33 +118,30 @@ def open_searcher(settings: Settings, spare: Encoder | None = None) -> Searcher:
 def encoder_to_share(settings: Settings) -> Encoder | None:
     """Return the exported encoder of what is served, loaded, so that processes forked from here on share its memory.
 
-    None where there is none: one that runs on torch has threads, which no fork has. What is wrong with it is told by
-    whoever opens the index.
+    What it takes to answer is loaded with it: the index is opened once, and closed. None where there is no such
+    encoder: one that runs on torch has threads, which no fork has. What is wrong is told by whoever opens the index.
     """
-    import retriever.vectors  # noqa: F401  FAISS is shared as well
-
-    manifest = read_manifest(settings.index)
-    if GRAPH not in manifest.files:
+    if GRAPH not in read_manifest(settings.index).files:
         return None
     try:
-        encoder = open_export(settings.index / "snapshots" / manifest.id)
-        encoder.encode(["what is loaded when it is first used"], "query")
-    except EncoderError:
+        with closing(open_searcher(settings)) as searcher:
+            return searcher.encoder
+    except RetrieverError:
         return None
-    return encoder
 
 
 def watched_index(
-    settings: Settings, spare: Encoder | None = None
+    settings: Settings, spare: Encoder | None = None, shared: SharedFiles | None = None
 ) -> tuple[Callable[[], Searcher], Callable[[], str | None]]:
     """Return what a server opens its index with, as often as it changes, and what tells the id of the one to open.
 
-    The encoder stays loaded from one snapshot to the next where both were made with it; `spare` is loaded already.
+    The encoder stays loaded from one snapshot to the next where both were made with it; `spare` is loaded already, and
+    `shared` with other processes is what each reads of a snapshot.
     """
 
     def open_next() -> Searcher:
         nonlocal spare
-        searcher = open_searcher(settings, spare)
+        searcher = open_searcher(settings, spare, shared)
         spare = searcher.encoder
         return searcher
 

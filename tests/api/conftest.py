@@ -1,6 +1,7 @@
 """The application over a small index whose every score can be worked out, and a wait until it is ready."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -106,6 +107,12 @@ def real_index(tmp_path_factory, real_encoder):
 def children(pid):
     """Return the pids of the processes that a process has started and not yet waited for."""
     return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def shared_memory(pid):
+    """Return the snapshot and the inode of each piece of memory that a worker shares with others."""
+    found = re.findall(r" (\d+) +/memfd:retriever-(\d\S+) ", Path(f"/proc/{pid}/maps").read_text())
+    return {(snapshot, inode) for inode, snapshot in found}
 
 
 @pytest.fixture(scope="session")

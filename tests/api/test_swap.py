@@ -16,7 +16,7 @@ from retriever.build import build
 from retriever.errors import EncoderError
 from retriever.snapshot import current_id, snapshot_ids
 
-from .conftest import HOST, children, running, serving, wait_for
+from .conftest import HOST, children, running, serving, shared_memory, wait_for
 
 QUESTION = "when do you open"
 
@@ -223,7 +223,8 @@ def rebuilt(tmp_path_factory, real_encoder):
         load.stopping.set()
         for client in clients:
             client.result()
-        yield load.replies, published, before, rss(server.pid), home / "index"
+        memory = [shared_memory(pid) for pid in children(server.pid)]
+        yield load.replies, published, before, rss(server.pid), memory, home / "index"
 
 
 @pytest.mark.model
@@ -257,8 +258,16 @@ def test_new_content_is_served_within_two_seconds(rebuilt):
 
 @pytest.mark.model
 def test_memory_returns_after_rebuilds(rebuilt):
-    *_, before, after, _ = rebuilt
+    _, _, before, after, _, _ = rebuilt
     assert after < 1.1 * before
+
+
+@pytest.mark.model
+def test_after_rebuilds_workers_share_the_memory_of_what_is_served_and_no_other(rebuilt):
+    *_, memory, index = rebuilt
+    assert len(memory) == 2
+    assert memory[0] == memory[1]
+    assert [snapshot for snapshot, _ in memory[0]] == [current_id(index)]
 
 
 @pytest.mark.model

@@ -16,7 +16,7 @@ import pytest
 from hashing import HashingEncoder
 from retriever import Searcher
 
-from .conftest import HOST, children, running, serving, wait_for
+from .conftest import HOST, children, running, serving, shared_memory, wait_for
 
 # Two workers that say who they are and then sleep, or whatever else is said.
 SCRIPT = """
@@ -149,6 +149,20 @@ def test_while_a_dead_worker_is_replaced_the_other_answers(server):
     os.kill(old[0], signal.SIGKILL)
     assert [ask(port) for _ in range(20)] == [200] * 20
     wait_for(lambda: len(children(parent.pid)) == 2 and old[0] not in children(parent.pid))
+
+
+@pytest.mark.model
+def test_workers_share_what_they_have_read_of_a_snapshot_and_one_that_is_forked_later_does(server):
+    parent, _ = server
+
+    def held():
+        return [shared_memory(pid) for pid in children(parent.pid)]
+
+    wait_for(lambda: len(held()) == 2 and len(held()[0]) == 1 and held()[0] == held()[1])
+    before = held()
+    os.kill(children(parent.pid)[0], signal.SIGKILL)
+    wait_for(lambda: len(held()) == 2 and held() == before)
+    assert shared_memory(parent.pid) == set()
 
 
 @pytest.mark.model

@@ -5,7 +5,7 @@ import pytest
 from hashing import HashingEncoder
 from retriever.errors import SnapshotDamaged
 from retriever.search import Searcher
-from retriever.snapshot import current_id, open_snapshot, opening
+from retriever.snapshot import SharedFiles, current_id, open_snapshot, opening
 
 QUESTIONS = ("How long does shipping take?", "May I return a parcel?", "Which cards?", "When do you open?", "the sea")
 
@@ -43,10 +43,12 @@ def folder(run_build, index):
     return folder
 
 
+@pytest.mark.parametrize("shared", [None, SharedFiles()], ids=["alone", "shared"])
 @pytest.mark.parametrize("damage", [cut_short, overwritten, removed, replaced])
-def test_whatever_becomes_of_the_files_each_question_is_answered_as_before(folder, index, damage):
+def test_whatever_becomes_of_the_files_each_question_is_answered_as_before(folder, index, damage, shared):
     expected = Searcher.open(index, HashingEncoder())
-    searcher = Searcher(open_snapshot(index), HashingEncoder())  # which has found nothing yet, and so kept nothing
+    # It has found nothing yet, and so kept nothing.
+    searcher = Searcher(open_snapshot(index, shared), HashingEncoder())
     before = answers(expected)
     for path in sorted(folder.iterdir()):
         damage(path)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import msgspec
 import pytest
@@ -98,6 +99,31 @@ def test_a_child_is_kept_for_the_next_file(children):
     before = pool._idle[0]._process.pid
     pool.parse(JOB, GOOD)
     assert pool._idle[0]._process.pid == before
+
+
+def test_a_child_that_is_expected_reads_the_file_that_comes(children):
+    pool = children("pass")
+    pool.expect()
+    pool.expect()
+    (before,) = [child._process.pid for child in pool._idle]
+    assert len(pool.parse(JOB, GOOD).entries) == 1
+    assert [child._process.pid for child in pool._idle] == [before]
+
+
+def test_a_child_that_was_expected_in_vain_ends_at_once(children):
+    pool = children("pass")
+    pool.program = "import time; time.sleep(60)"
+    pool.expect()
+    began = time.monotonic()
+    pool.close()
+    assert time.monotonic() - began < 2
+
+
+def test_a_child_that_was_expected_and_cannot_start_is_an_error_once_a_file_comes():
+    pool = Children("raise SystemExit(3)")
+    pool.expect()
+    with pytest.raises(CorpusError, match=r"ends at once \(exit code 3\)"):
+        pool.parse(JOB, GOOD)
 
 
 def test_a_child_writes_no_file(children, tmp_path):

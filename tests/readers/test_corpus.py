@@ -1,6 +1,7 @@
 """The walk, the merge, the ids and the ledger."""
 
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriever.errors import CorpusError
-from retriever.readers import read_corpus
+from retriever.readers import corpus, expect_changes, read_corpus
+from retriever.readers.children import Children
 from retriever.readers.drafts import fold
 from retriever.readers.jobs import SUFFIXES, Job, Parsed
 from retriever.readers.merging import slug_of, unite
@@ -30,6 +32,21 @@ def faq(question: str, answer: str = "a", **more) -> dict:
 
 def ids(path: Path) -> list[str]:
     return [entry.id for entry in read_corpus([path]).entries]
+
+
+@pytest.mark.parametrize(("changed", "expected"), [(10.0, 0), (20.0, 1), (30.0, 1)])
+def test_a_child_is_expected_to_read_where_a_file_was_written_since(tmp_path, monkeypatch, changed, expected):
+    children = Children("pass")
+    monkeypatch.setattr(corpus, "CHILDREN", children)
+    path = jsonl(tmp_path / "a.jsonl", faq("Why?"))
+    os.utime(path, (changed, changed))
+    expect_changes([tmp_path], 20.0)
+    assert len(children._idle) == expected
+    children.close()
+
+
+def test_what_is_not_there_is_expected_in_silence(tmp_path):
+    expect_changes([tmp_path / "nowhere"], 0.0)
 
 
 @pytest.mark.skipif(

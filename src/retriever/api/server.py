@@ -18,7 +18,7 @@ from retriever.errors import FeedbackError, RetrieverError
 from retriever.feedback import Feedback
 from retriever.rebuild import look, start_job
 from retriever.settings import Settings
-from retriever.snapshot import read_manifest
+from retriever.snapshot import SharedFiles, read_manifest
 from retriever.types import Encoder
 from retriever.web.site import Site, load_site
 from retriever.wiring import encoder_to_share, feedback_of, watched_index
@@ -33,7 +33,7 @@ _STOP_SECONDS = _GRACE_SECONDS + 3
 # that health is told.
 _PATIENCE_SECONDS = 10
 _BACKLOG = 2048
-# More would answer more, but each takes 120 MB and its share of the cores: who has them to spare can say so.
+# More would answer more, but each takes 40 MB and its share of the cores: who has them to spare can say so.
 _MOST_WORKERS = 4
 # Wrong tokens that an address may send in a minute, to whichever worker.
 _MOST_FAILURES = 10
@@ -78,28 +78,29 @@ def run_server(settings: Settings) -> None:
     threads = min(max(cores // count, 1), _MOST_THREADS)
 
     # One thread for a question: an encoder that has no others can be forked.
-    shared = encoder_to_share(settings) if count > 1 else None
+    encoder = encoder_to_share(settings) if count > 1 else None
+    shared = SharedFiles() if count > 1 else None
+    config = _config(settings, site, threads, 0 if count == 1 else _PATIENCE_SECONDS, encoder, shared)
 
-    def serve(first: bool, patience: float = _PATIENCE_SECONDS) -> None:
-        _serve(settings, site, listening, threads, patience, shared, announce=first)
+    def serve(first: bool) -> None:
+        _Server(config, announce=first).run([listening])
 
     if count == 1:
-        serve(first=True, patience=0)
+        serve(first=True)
     else:
         Workers(serve, count, grace=_STOP_SECONDS).run()
 
 
-def _serve(
+def _config(
     settings: Settings,
     site: Site,
-    listening: socket.socket,
     threads: int,
     patience: float,
-    shared: Encoder | None,
-    *,
-    announce: bool,
-) -> None:
-    open_next, wanted = watched_index(settings, shared)
+    encoder: Encoder | None,
+    shared: SharedFiles | None,
+) -> uvicorn.Config:
+    """Return the application and how it is to be run, all loaded: what is made before a fork is there once for all."""
+    open_next, wanted = watched_index(settings, encoder, shared)
     app = create_app(
         open_next,
         wanted=wanted,
@@ -119,6 +120,7 @@ def _serve(
         host=settings.host,
         port=settings.port,
         http=Connection,
+        ws="none",
         # How many connections a worker takes before the others have a chance: one, so that each gets its share.
         backlog=1,
         log_level="warning",
@@ -126,7 +128,8 @@ def _serve(
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    _Server(config, announce=announce).run([listening])
+    config.load()
+    return config
 
 
 def _site_of(settings: Settings) -> Site:

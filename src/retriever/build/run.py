@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from retriever.snapshot import (
     current_id,
     publish,
     read_gate,
+    read_manifest,
     tidy,
     verified_manifest,
     write_facets,
@@ -61,10 +63,11 @@ def build(
     began = time.perf_counter()
     with build_lock(index), _undisturbed():
         progress("read", 0, 1)
-        corpus, served = _read(paths, index, lang, labelled=review is not None)
+        corpus = read(paths, index, lang, labelled=review is not None)
         progress("read", 1, 1)
+        served = _served(index)
         gate = _gate(index, served)
-        if served and _same(corpus, encoder, served, gate):
+        if served and _same(corpus, encoder, served, gate) and _whole(index, served):
             tidy(index, keep)
             return _unchanged(corpus, served, gate, began)
         made = _make(corpus, index, encoder, progress)
@@ -109,19 +112,21 @@ _TURN_S = 0.0005
 # --- what there is ------------------------------------------------------------------------------------------------
 
 
-def _read(paths: Sequence[Path], index: Path, lang: str, *, labelled: bool) -> tuple[Read, Manifest | None]:
-    """Return the corpus, and what is served now, whose digests are checked meanwhile."""
-    with ThreadPoolExecutor(1) as aside:
-        served = aside.submit(_served, index)
-        return read(paths, index, lang, labelled=labelled), served.result()
-
-
 def _served(index: Path) -> Manifest | None:
-    """Return the manifest of what is served now; None where there is nothing that can be served."""
+    """Return the manifest of what is served now; None where there is none that can be read."""
     try:
-        return verified_manifest(index)
+        return read_manifest(index)
     except SnapshotError:
         return None
+
+
+def _whole(index: Path, served: Manifest) -> bool:
+    """Tell whether every file of what is served is as it was published: else it is to be made anew."""
+    try:
+        verified_manifest(index, served.id)
+    except SnapshotError:
+        return False
+    return True
 
 
 def _gate(index: Path, served: Manifest | None) -> Gate | None:
@@ -162,6 +167,7 @@ class _Made:
 
 def _make(corpus: Read, index: Path, encoder: Encoder, progress: Progress) -> _Made:
     with ThreadPoolExecutor(1) as aside, VectorCache(index / "vectors.cache", encoder.spec) as cache:
+        aside.submit(import_module, "retriever.vectors")  # and with it FAISS, which takes a while to load
         words = aside.submit(_words, corpus, index, encoder)
         questions = aside.submit(index_questions, corpus.entries)
         with kept_in(index / "passages.sqlite") as kept:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.arrays import open_arrays, write_arrays
+from retriever.arrays import Read, open_arrays, open_bytes, write_arrays
 from retriever.lexical.asked import Asked
 from retriever.lexical.columns import Column, Share, TermIndex
 from retriever.lexical.documents import Documents
@@ -79,9 +79,9 @@ _NONE = Share((), 1.0)
 class Lexical:
     """An open lexical index of `count` entries."""
 
-    def __init__(self, folder: Path, lang: str, count: int) -> None:
+    def __init__(self, folder: Path, lang: str, count: int, read: Read = open_bytes) -> None:
         parts: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
-        for name, held in open_arrays(folder / FILE).items():
+        for name, held in open_arrays(folder / FILE, read).items():
             field, _, key = name.partition(".")
             parts[field][key] = held
         self.analyzer = Analyzer(lang)

@@ -56,7 +56,10 @@ class _Child:
         self._in: IO[bytes] = self._process.stdin  # type: ignore[assignment]
         self._out: IO[bytes] = self._process.stdout  # type: ignore[assignment]
         self.used = False
-        if self._out.read(1) != READY:
+
+    def wait(self) -> None:
+        """Return once it can read. Raises CorpusError where it never will."""
+        if not self.used and self._out.read(1) != READY:
             self.close()
             raise CorpusError(
                 f"the process that reads files ends at once (exit code {self._process.returncode})",
@@ -112,6 +115,8 @@ class _Child:
 
     def close(self) -> None:
         """End the process, and wait for its end."""
+        if not self.used:  # it may still be starting, and would end once it has
+            self._process.kill()
         for pipe in (self._in, self._out):
             with suppress(OSError):
                 pipe.close()
@@ -161,6 +166,7 @@ class Children:
                 child = self._idle.pop()
             except IndexError:
                 child = _Child(self.program)
+            child.wait()
             seasoned = child.used
             try:
                 parsed = child.parse(job, data, wall)
@@ -170,6 +176,11 @@ class Children:
                 return Parsed(refused=[Refusal(job.name, None, died.reason)])
             self._idle.append(child)
             return parsed
+
+    def expect(self) -> None:
+        """Start a child for a file that is likely to come, unless one is there: it takes a while to start."""
+        if not self._idle:
+            self._idle.append(_Child(self.program))
 
     def close(self) -> None:
         """End all children that are idle."""

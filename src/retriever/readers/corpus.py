@@ -6,9 +6,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from retriever.errors import CorpusError
 from retriever.readers.children import CHILDREN
 from retriever.readers.drafts import Flaw, title_of
 from retriever.readers.files import Found, find_files, read_bytes
@@ -60,6 +62,13 @@ def read_corpus(
     return Corpus(
         entries, tuple(_report(file.name, parsed, remaining) for file, parsed in zip(found, files, strict=True))
     )
+
+
+def expect_changes(paths: Sequence[Path], since: float) -> None:
+    """Make ready to read files, if one of those under `paths` was written after `since`, seconds since the epoch."""
+    with suppress(CorpusError):  # whoever reads them is told
+        if any(file.path.stat().st_mtime >= since for file in find_files(paths) if not file.refused):
+            CHILDREN.expect()
 
 
 def _children_for(found: Sequence[Found]) -> int:

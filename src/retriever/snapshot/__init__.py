@@ -35,12 +35,14 @@ from retriever.snapshot.manifest import (
 )
 from retriever.snapshot.opening import Snapshot, open_snapshot
 from retriever.snapshot.publishing import build_lock, point_to, publish, tidy
+from retriever.snapshot.sharing import SharedFiles
 
 __all__ = [
     "FORMAT",
     "KINDS",
     "LINE",
     "PASSAGE",
+    "SharedFiles",
     "Snapshot",
     "build_lock",
     "current_id",

@@ -118,14 +118,20 @@ def verify(folder: Path, manifest: Manifest, *, mapped: bool = True) -> None:
     for name in sorted(found ^ set(manifest.files)):
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
         raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+    # One by one: threads would save a server 0.03 s, and leave each of its processes 4 MB of memory that is free.
     for name in manifest.files:
-        try:
-            problem = _differs(folder / name, manifest, mapped=mapped)
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror}"
-            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN) from error
+        problem = _problem(folder / name, manifest, mapped=mapped)
         if problem:
-            raise SnapshotDamaged(f"{manifest.id}/{name}", f"is not what was published ({problem})", mend=BUILD_AGAIN)
+            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+
+
+def _problem(path: Path, manifest: Manifest, *, mapped: bool) -> str:
+    """Return what is wrong with a file; nothing where nothing is."""
+    try:
+        differs = _differs(path, manifest, mapped=mapped)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return f"is not what was published ({differs})" if differs else ""
 
 
 def _differs(path: Path, manifest: Manifest, *, mapped: bool) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.arrays import open_array
+from retriever.arrays import LARGE, Read, open_array, open_bytes
 from retriever.errors import SnapshotDamaged
 from retriever.guard import FUNCTION_WORDS
 from retriever.lexical import Lexical
@@ -22,6 +23,7 @@ from retriever.ranking import pin_key
 from retriever.snapshot.files import HeldFile, hold
 from retriever.snapshot.layout import BUILD_AGAIN, KINDS, Spans
 from retriever.snapshot.manifest import current_id, verified_manifest, verify
+from retriever.snapshot.sharing import SharedFiles
 from retriever.suggest import Suggester
 from retriever.types import Entry, Filters, Manifest, Mask, Passage, Rows, VectorStore
 
@@ -63,12 +65,13 @@ class Snapshot:
 
     def passage(self, row: int, entry: Entry) -> Passage:
         """Return the passage at `row`, which belongs to `entry`."""
-        return _passage_of(entry, self._passages[row].tolist())
+        _, kind, number, start, end = self._passages[row].tolist()
+        text = text_of(entry, KINDS[kind], number)
+        return Passage(KINDS[kind], text[start:end], number, start, end)
 
-    def passages(self, ordinal: int, entry: Entry) -> list[Passage]:
-        """Return the passages of `entry`, which stands at `ordinal`, in the order of its rows."""
-        start, stop = self.starts[ordinal : ordinal + 2].tolist()
-        return [_passage_of(entry, line) for line in self._passages[start:stop].tolist()]
+    def passages(self, ordinal: int, entry: Entry) -> Sequence[Passage]:
+        """Return the passages of `entry`, which stands at `ordinal`, each made when it is asked for."""
+        return _Passages(self, entry, range(int(self.starts[ordinal]), int(self.starts[ordinal + 1])))
 
     def allowed(self, filters: Filters) -> Mask:
         """Return which entries pass `filters`, shape (entries,)."""
@@ -100,8 +103,6 @@ class Snapshot:
 
     def pinned(self, question: str) -> Rows:
         """Return the ordinals of the entries that their owner wants first for `question`."""
-        if not self._facets.get("pins"):
-            return np.zeros(0, np.int64)
         return self._carrying("pins", pin_key(question)).astype(np.int64)
 
     def _carrying(self, facet: str, value: str) -> NDArray[np.int32]:
@@ -142,31 +143,47 @@ class Snapshot:
         self._held.close()
 
 
-def _passage_of(entry: Entry, line: tuple[int, int, int, int, int]) -> Passage:
-    _, kind, number, start, end = line
-    return Passage(KINDS[kind], text_of(entry, KINDS[kind], number)[start:end], number, start, end)
+@dataclass(frozen=True, slots=True)
+class _Passages(Sequence[Passage]):
+    """The passages of an entry: its rows, and no text that the entry holds already."""
+
+    snapshot: Snapshot
+    entry: Entry
+    rows: range
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self.snapshot.passage(row, self.entry) for row in self.rows[at]]
+        return self.snapshot.passage(self.rows[at], self.entry)
 
 
-def open_snapshot(index: Path) -> Snapshot:
+def open_snapshot(index: Path, shared: SharedFiles | None = None) -> Snapshot:
     """Open the snapshot that is served, once every file has the digest that the manifest gives.
 
-    No build removes it until it is closed. Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
+    What is read into memory is `shared` with other processes where that is given. No build removes the snapshot until
+    it is closed. Raises NoSnapshot, SnapshotDamaged or FormatMismatch.
     """
     while True:
         snapshot_id = current_id(index)
         try:
-            return _open(index, snapshot_id)
+            return _open(index, snapshot_id, shared)
         except SnapshotDamaged:
             # A build may have published another in the meantime, and removed this one while it was being opened.
             if current_id(index) == snapshot_id:
                 raise
 
 
-def _open(index: Path, snapshot_id: str) -> Snapshot:
-    held = hold(index / "snapshots" / snapshot_id)
+def _open(index: Path, snapshot_id: str, shared: SharedFiles | None) -> Snapshot:
+    folder = index / "snapshots" / snapshot_id
+    held = hold(folder)
     try:
         manifest = verified_manifest(index, snapshot_id, mapped=False)
-        return load(held, index / "snapshots" / snapshot_id, manifest)
+        return load(
+            held, folder, manifest, shared.read(folder, manifest, _in_memory(manifest)) if shared else open_bytes
+        )
     except BaseException:
         held.close()
         raise
@@ -174,28 +191,36 @@ def _open(index: Path, snapshot_id: str) -> Snapshot:
 
 # Entries of so many bytes, some ten thousand, are kept in memory: a file that is cut short under a server is no fault.
 _KEPT = 16 * 2**20
+_ENTRIES = "entries.jsonl"
 
 
-def load(held: HeldFile, folder: Path, manifest: Manifest) -> Snapshot:
+def _in_memory(manifest: Manifest) -> list[str]:
+    """Return the files that are read into memory as they are: those that are neither mapped nor parsed."""
+    ours = (name for name in manifest.files if name.endswith((".npy", ".bin")) or name in {_ENTRIES, "vectors.faiss"})
+    return sorted(name for name in ours if manifest.sizes[name] < (_KEPT if name == _ENTRIES else LARGE))
+
+
+def load(held: HeldFile, folder: Path, manifest: Manifest, read: Read = open_bytes) -> Snapshot:
     """Return the snapshot in `folder`, which is held and has been verified, open."""
     from retriever.vectors import open_vectors
 
-    passages, lines = open_array(folder / "passages.npy"), open_array(folder / "entries.npy")
+    passages, lines = open_array(folder / "passages.npy", read), open_array(folder / "entries.npy", read)
+    entries = folder / _ENTRIES
     owners = passages["entry"].astype(np.int32)
     held_by = np.bincount(owners, minlength=len(lines))
     return Snapshot(
         manifest=manifest,
-        vectors=open_vectors(folder, manifest.nearest),
-        lexical=Lexical(folder, manifest.lang, len(lines)),
-        suggester=Suggester(folder, FUNCTION_WORDS),
+        vectors=open_vectors(folder, manifest.nearest, read),
+        lexical=Lexical(folder, manifest.lang, len(lines), read),
+        suggester=Suggester(folder, FUNCTION_WORDS, read),
         owners=owners,
         starts=np.concatenate([[0], np.cumsum(held_by)]),
         kinds=passages["kind"].copy(),
         folder=folder,
         _held=held,
-        _entries=HeldFile(folder / "entries.jsonl", _KEPT),
+        _entries=HeldFile(entries, read(entries) if entries.stat().st_size < _KEPT else None),
         _lines=lines,
         _passages=passages,
         _facets=msgspec.json.decode((folder / "facets.json").read_bytes(), type=Spans),
-        _carried=open_array(folder / "facets.npy"),
+        _carried=open_array(folder / "facets.npy", read),
     )

@@ -103,10 +103,12 @@ def _seal(
     nearest: Nearest,
 ) -> Manifest:
     """Make the folder's files read-only and durable, and write the manifest, last."""
-    paths = sorted(folder.iterdir())
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    # The largest first, so that no thread is left with one while the others are done.
+    names = sorted(sizes, key=sizes.__getitem__, reverse=True)
     with ThreadPoolExecutor(READERS) as readers:
-        files = dict(zip((path.name for path in paths), readers.map(_seal_file, paths), strict=True))
-    sizes = {path.name: path.stat().st_size for path in paths}
+        digests = dict(zip(names, readers.map(lambda name: _seal_file(folder / name), names), strict=True))
+    files = {name: digests[name] for name in sizes}
     now = datetime.now(UTC)
     made = now.isoformat(timespec="milliseconds")
     draft = Manifest("", FORMAT, made, corpus, encoder, counts, calibration, lang, files, nearest, sizes)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.arrays import open_arrays, write_arrays
+from retriever.arrays import Read, open_arrays, open_bytes, write_arrays
 from retriever.suggest.folding import fold, plain_and_terms
 from retriever.types import Entry
 
@@ -87,8 +87,8 @@ class Index:
     `lengths` is how many different words it has.
     """
 
-    def __init__(self, folder: Path) -> None:
-        arrays = open_arrays(folder / FILE)
+    def __init__(self, folder: Path, read: Read = open_bytes) -> None:
+        arrays = open_arrays(folder / FILE, read)
         self.owners, self.numbers, self.lengths = (arrays[name] for name in ("owners", "numbers", "lengths"))
         self._blob, self._starts, self._holding = (arrays[name] for name in ("words", "starts", "holding"))
         self._texts, self._ends = arrays["texts"], arrays["ends"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.arrays import Read, open_bytes
 from retriever.suggest.folding import Places, pieces, plain
 from retriever.suggest.index import Index
 from retriever.suggest.slips import nearest
@@ -72,12 +73,14 @@ class Suggester:
     Args:
         folder: where `write_suggest` wrote.
         light: words, folded, that carry no matter of their own.
+        read: what reads a file.
     """
 
-    def __init__(self, folder: Path, light: Set[str] = frozenset()) -> None:
-        self._index = Index(folder)
+    def __init__(self, folder: Path, light: Set[str] = frozenset(), read: Read = open_bytes) -> None:
+        self._index = Index(folder, read)
         self._light = light
-        self._matches = lru_cache(_KEPT)(self._matches_of)
+        # Not a method: then it would hold what holds it, and its memory would be free only once cycles are looked for.
+        self._matches = lru_cache(_KEPT)(partial(_matches_of, self._index, light))
 
     def look_up(self, query: str) -> Asked:
         """Return what was typed, looked up word by word."""
@@ -99,21 +102,21 @@ class Suggester:
         words = self._index.words[matches[0].first : matches[0].end]
         return _LIGHT if not last and len(words) == 1 and words[0] in self._light else 1.0
 
-    def _matches_of(self, term: str, *, last: bool, joined: bool) -> tuple[Match, ...]:
-        index = self._index
-        first, end = index.beginning(term)
-        matches = []
-        if first < end and index.words[first] == term:
-            matches.append(Match(first, first + 1, _WHOLE, len(term)))
-            first += 1
-        # Of a pair of characters nothing more is to come, nor of a word such as "to" once another follows.
-        whole = (joined and len(term) > 1) or (term in self._light and not last)
-        if first < end and not whole:
-            matches.append(Match(first, end, _TYPED if last else _BEGUN, len(term)))
-        if matches or joined:
-            return tuple(matches)
-        near = nearest(term, index, self._light)
-        return tuple(Match(first, end, _SLIPPED[slips], length, slips) for first, end, length, slips in near)
+
+def _matches_of(index: Index, light: Set[str], term: str, *, last: bool, joined: bool) -> tuple[Match, ...]:
+    first, end = index.beginning(term)
+    matches = []
+    if first < end and index.words[first] == term:
+        matches.append(Match(first, first + 1, _WHOLE, len(term)))
+        first += 1
+    # Of a pair of characters nothing more is to come, nor of a word such as "to" once another follows.
+    whole = (joined and len(term) > 1) or (term in light and not last)
+    if first < end and not whole:
+        matches.append(Match(first, end, _TYPED if last else _BEGUN, len(term)))
+    if matches or joined:
+        return tuple(matches)
+    near = nearest(term, index, light)
+    return tuple(Match(first, end, _SLIPPED[slips], length, slips) for first, end, length, slips in near)
 
 
 class Asked:
