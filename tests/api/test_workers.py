@@ -93,7 +93,7 @@ def test_workers_do_not_outlive_a_parent_that_is_killed():
 
 
 def test_a_worker_that_fails_says_why_and_none_of_its_parents_work_is_done_twice():
-    failing = "if not first: print('born', 0, first, flush=True); raise ValueError('no luck')"
+    failing = "if not first: sys.stdout.write('born 0 False\\n'); sys.stdout.flush(); raise ValueError('no luck')"
     with sleeping_workers(failing) as (parent, _):
         parent.stdout.readline()  # another has been born, so the one before it is dead
         parent.send_signal(signal.SIGTERM)
