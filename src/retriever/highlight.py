@@ -25,7 +25,7 @@ _SOLUTION = re.compile(r"\W*(?:the )?(?:solution\b|answer\s*:)", re.IGNORECASE)
 _LEADS_ON = ("?", ":", "？", "：")
 _WORD = re.compile(r"\w+")
 # In scripts that part no words, one word may be a sentence, so these are ASCII words.
-_SCRAP = 2
+_SCRAP, _LONG = 2, 80
 
 
 def asks_for_a_way(question: str) -> bool:
@@ -45,7 +45,7 @@ def may_answer(sentences: Sequence[str], *, way: bool) -> list[int]:
 
 
 def _states(sentence: str) -> bool:
-    scrap = sentence.isascii() and len(_WORD.findall(sentence)) <= _SCRAP
+    scrap = len(sentence) < _LONG and sentence.isascii() and len(_WORD.findall(sentence)) <= _SCRAP
     return not scrap and not sentence.rstrip(" )]\"'").endswith(_LEADS_ON)
 
 

@@ -46,15 +46,14 @@ class Card:
         self.text = _GAP.join(paragraph.text for paragraph in entry.answer)
         self._passages = passages
         self._stems = stems
-        self._found = [at for at, p in enumerate(passages) if p.kind in _FOUND]
-        parted = {p.number for p in passages if p.kind == "sentence"}
+        made = list(passages)
+        self._found = [at for at, p in enumerate(made) if p.kind in _FOUND]
+        parted = {p.number for p in made if p.kind == "sentence"}
         # A paragraph of a single sentence is one.
         self._sentences = [
-            at
-            for at, p in enumerate(passages)
-            if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
+            at for at, p in enumerate(made) if p.kind == "sentence" or (p.kind == "answer" and p.number not in parted)
         ]
-        self._sentences.sort(key=lambda at: (passages[at].number, passages[at].start))
+        self._sentences.sort(key=lambda at: (made[at].number, made[at].start))
         self._answering: dict[bool, list[int]] = {}
         self._held: dict[int, str] = {}
         self._shown: dict[int, _Marked] = {}
@@ -148,7 +147,8 @@ class Card:
         """Return the places among the passages of the sentences that may answer."""
         places = self._answering.get(way)
         if places is None:
-            texts = [self._passages[at].text for at in self._sentences]
+            made = list(self._passages)
+            texts = [made[at].text for at in self._sentences]
             places = self._answering[way] = [self._sentences[at] for at in may_answer(texts, way=way)]
         return places
 
@@ -201,8 +201,11 @@ class _Marked(NamedTuple):
 
 def _alike(one: str, other: str) -> int:
     """Return with how many characters both begin."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+    least, most = 0, min(len(one), len(other))
+    while least < most:  # halves compared at once take a hundredth of the time of characters
+        half = (least + most + 1) // 2
+        least, most = (half, most) if one[least:half] == other[least:half] else (least, half - 1)
+    return least
 
 
 def _apart(words: Iterable[str]) -> str:

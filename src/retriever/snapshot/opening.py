@@ -65,13 +65,11 @@ class Snapshot:
 
     def passage(self, row: int, entry: Entry) -> Passage:
         """Return the passage at `row`, which belongs to `entry`."""
-        _, kind, number, start, end = self._passages[row].tolist()
-        text = text_of(entry, KINDS[kind], number)
-        return Passage(KINDS[kind], text[start:end], number, start, end)
+        return _passage_of(entry, self._passages[row].tolist())
 
     def passages(self, ordinal: int, entry: Entry) -> Sequence[Passage]:
         """Return the passages of `entry`, which stands at `ordinal`, each made when it is asked for."""
-        return _Passages(self, entry, range(int(self.starts[ordinal]), int(self.starts[ordinal + 1])))
+        return _Passages(entry, self._passages[int(self.starts[ordinal]) : int(self.starts[ordinal + 1])])
 
     def allowed(self, filters: Filters) -> Mask:
         """Return which entries pass `filters`, shape (entries,)."""
@@ -145,19 +143,26 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Passages(Sequence[Passage]):
-    """The passages of an entry: its rows, and no text that the entry holds already."""
+    """The passages of an entry: where they are in it, and no text that the entry holds already."""
 
-    snapshot: Snapshot
     entry: Entry
-    rows: range
+    lines: NDArray[np.void]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.lines)
 
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):
-            return [self.snapshot.passage(row, self.entry) for row in self.rows[at]]
-        return self.snapshot.passage(self.rows[at], self.entry)
+            return [_passage_of(self.entry, line) for line in self.lines[at].tolist()]
+        return _passage_of(self.entry, self.lines[at].tolist())
+
+    def __iter__(self) -> Iterator[Passage]:
+        return iter(self[:])  # all at once, in a fraction of the time
+
+
+def _passage_of(entry: Entry, line: tuple[int, int, int, int, int]) -> Passage:
+    _, kind, number, start, end = line
+    return Passage(KINDS[kind], text_of(entry, KINDS[kind], number)[start:end], number, start, end)
 
 
 def open_snapshot(index: Path, shared: SharedFiles | None = None) -> Snapshot:
