@@ -21,7 +21,7 @@ help:  ## list these commands
 install: .venv/.installed  ## install into .venv, with every version pinned
 
 # --no-deps for retriever itself: what it needs is in requirements.lock, whole.
-.venv/.installed: pyproject.toml requirements.lock src/retriever/encoder/kernel.c
+.venv/.installed: pyproject.toml requirements.lock src/retriever/encoder/kernel.c src/retriever/rows.c
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "retriever needs Python 3.11 to 3.13; say which: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv

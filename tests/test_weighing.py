@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hashing import HashingEncoder
+from retriever import rows, weighing
 from retriever.search import Searcher
 from retriever.snapshot import KINDS
 from retriever.types import Filters
@@ -25,6 +26,16 @@ ENTRIES = [
 EVERYTHING = Filters()
 
 
+@pytest.fixture(params=["bytes", "whole"], autouse=True)
+def compared(request, monkeypatch):
+    """Compare what no filter bars as bytes, where that can be, and whole."""
+    if request.param == "whole":
+        monkeypatch.setattr(weighing, "byte_rows", lambda _vectors: None)
+    elif rows.byte_rows(np.zeros((1, 64), np.float32)) is None:
+        pytest.skip("vectors are not compared as bytes here")
+    return request.param
+
+
 @pytest.fixture
 def snapshot(run_build, index, tmp_path):
     (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, ENTRIES)))
@@ -40,35 +51,50 @@ def snapshot(run_build, index, tmp_path):
 )
 @pytest.mark.parametrize("asked", ["ship sea", "card", "week tax fee", "nothing"])
 def test_the_best_of_each_kind_is_that_of_comparing_every_row(snapshot, filters, asked):
-    weighing, vector = Weighing(snapshot), HashingEncoder().encode([asked], "query")[0]
-    permit = weighing.permit(filters, None)
+    weighs, vector = Weighing(snapshot), HashingEncoder().encode([asked], "query")[0]
+    permit = weighs.permit(filters, None)
     passing = np.flatnonzero(snapshot.allowed(filters))
-    best = weighing._with_sentences(permit.near.best(vector)[:, passing], vector, passing)
+    nearest, known = permit.near.nearest(vector, len(passing))
+    assert sorted(nearest) == passing.tolist()
+    best = weighs._compared(vector, passing)
+    if known is not None:
+        assert best.tolist() == weighs._with_sentences(known[:, passing], vector, passing).tolist()
     cosines = snapshot.vectors.compare(vector, np.arange(len(snapshot.owners)))
     for at, ordinal in enumerate(passing):
         for kind in range(len(KINDS)):
             there = (snapshot.owners == ordinal) & (snapshot.kinds == kind)
             assert best[kind, at] == cosines[there].max(initial=-1)
-    assert best.tolist() == weighing._compared(vector, passing).tolist()
 
 
 def test_entries_that_do_not_pass_are_not_compared(snapshot):
-    weighing, vector = Weighing(snapshot), HashingEncoder().encode(["ship sea"], "query")[0]
-    best = weighing.permit(Filters(lang="de"), None).near.best(vector)
-    assert (best[:, ~snapshot.allowed(Filters(lang="de"))] == -1).all()
+    weighs, vector = Weighing(snapshot), HashingEncoder().encode(["ship sea"], "query")[0]
+    nearest, _ = weighs.permit(Filters(lang="de"), None).near.nearest(vector, 9)
+    assert snapshot.allowed(Filters(lang="de"))[nearest].all()
+
+
+@pytest.mark.parametrize("asked", ["ship sea", "card", "week tax fee"])
+def test_fewer_entries_than_there_are_are_the_nearest(snapshot, asked):
+    weighs, vector = Weighing(snapshot), HashingEncoder().encode([asked], "query")[0]
+    every = np.arange(len(snapshot.starts) - 1)
+    best = weighs._compared(vector, every)[np.array(KINDS) != "sentence"].max(axis=0)
+    for wanted in range(1, len(every)):
+        nearest, _ = weighs.permit(Filters(kind="faq"), None).near.nearest(vector, wanted)
+        faq = np.flatnonzero(snapshot.allowed(Filters(kind="faq")))
+        assert len(nearest) == min(wanted, len(faq))
+        assert best[nearest].min() >= np.sort(best[faq])[-len(nearest)] - 0.01
 
 
 def test_what_a_filter_lets_pass_is_kept_for_the_day(snapshot):
-    weighing = Weighing(snapshot)
-    may, june = (weighing.permit(EVERYTHING, date(2026, month, 15)) for month in (5, 6))
+    weighs = Weighing(snapshot)
+    may, june = (weighs.permit(EVERYTHING, date(2026, month, 15)) for month in (5, 6))
     assert may.entries == june.entries + 1
-    assert weighing.permit(EVERYTHING, date(2026, 6, 15)) is june
-    assert weighing.permit(Filters(metadata={"a": ["b"]}), date(2026, 6, 15)).entries == 0
+    assert weighs.permit(EVERYTHING, date(2026, 6, 15)) is june
+    assert weighs.permit(Filters(metadata={"a": ["b"]}), date(2026, 6, 15)).entries == 0
 
 
 def test_what_questions_without_filters_are_compared_with_is_laid_together_anew_when_that_changes(snapshot):
-    weighing = Weighing(snapshot)
-    may, later, june = (weighing.permit(EVERYTHING, date(2026, *day)).near for day in ((5, 1), (5, 31), (6, 1)))
+    weighs = Weighing(snapshot)
+    may, later, june = (weighs.permit(EVERYTHING, date(2026, *day)).near for day in ((5, 1), (5, 31), (6, 1)))
     assert may is later
     assert june is not may
-    assert len(june.ordinals) == len(may.ordinals) - 1
+    assert len(june._ordinals) == len(may._ordinals) - 1

@@ -136,10 +136,11 @@ class Card:
     def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float], *, way: bool) -> int:
         """Return the place among the passages of the sentence that answers best."""
         sentences, total = self._that_may_answer(way=way), sum(asked.values()) or 1.0
+        words = [(_apart((stem,)), rarity) for stem, rarity in asked.items()]
 
         def share(number: int) -> float:
             held = self._held_by(sentences[number])
-            return sum([rarity for stem, rarity in asked.items() if f" {stem} " in held]) / total
+            return sum([rarity for word, rarity in words if word in held]) / total
 
         return sentences[best_sentence([cosines[at] for at in sentences], share)]
 

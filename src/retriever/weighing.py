@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from retriever.defaults import MAX_K
 from retriever.ranking import NOTHING, PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
+from retriever.rows import ByteRows, byte_rows
 from retriever.snapshot import KINDS, Snapshot
 from retriever.types import Allowed, Explanation, Filters, Mask, Rows, Vectors
 
@@ -52,7 +53,7 @@ class Permit:
     most: int
     mask: Mask | None
     rows: Allowed | None
-    near: _Near | None
+    near: _Near | _Roughly | None
 
 
 class _Near:
@@ -78,12 +79,19 @@ class _Near:
         self._alone = cells[:alone]
         self._shared, self._begin = np.unique(cells[alone:], return_index=True)
         self._entries = len(mask)
-        self.ordinals: Rows = np.unique(snapshot.owners[rows]).astype(np.int64)
+        self._ordinals: Rows = np.unique(snapshot.owners[rows]).astype(np.int64)
         self._compare: Callable[[Vectors], Scores] = (
             snapshot.vectors.beside(rows) if together else lambda vector: snapshot.vectors.compare(vector, rows)
         )
 
-    def best(self, vector: Vectors) -> Scores:
+    def nearest(self, vector: Vectors, wanted: int) -> tuple[Rows, Scores]:
+        """Return the ordinals of the `wanted` nearest entries, and the best cosines of all: see `_best`."""
+        best, ordinals = self._best(vector), self._ordinals
+        if len(ordinals) > wanted:
+            ordinals = ordinals[np.argpartition(best.max(axis=0)[ordinals], -wanted)[-wanted:]]
+        return ordinals, best
+
+    def _best(self, vector: Vectors) -> Scores:
         """Return the best cosine of each kind of passage in each entry, shape (kinds, entries); NOTHING for none."""
         best, cosines = np.full(len(KINDS) * self._entries, NOTHING, np.float32), self._compare(vector)
         best[self._alone] = cosines[: len(self._alone)]
@@ -92,13 +100,30 @@ class _Near:
         return best.reshape(len(KINDS), self._entries)
 
 
+class _Roughly:
+    """The same rows as bytes, which only choose the entries: all of their rows are then compared as they are."""
+
+    def __init__(self, rows: ByteRows, owners: NDArray[np.int32]) -> None:
+        """`owners` are the entries of the `rows`, ascending."""
+        ordinals, self._begin = np.unique(owners, return_index=True)
+        self._ordinals: Rows = ordinals.astype(np.int64)
+        self._rows = rows
+
+    def nearest(self, vector: Vectors, wanted: int) -> tuple[Rows, None]:
+        """Return the ordinals of about the `wanted` nearest entries, and no cosines."""
+        if len(self._ordinals) <= wanted:
+            return self._ordinals, None
+        best = np.maximum.reduceat(self._rows.compare(vector), self._begin)
+        return self._ordinals[np.argpartition(best, -wanted)[-wanted:]], None
+
+
 class Weighing:
     """Finds and orders the entries of a snapshot. Safe to use from several threads."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._permits: dict[Hashable, Permit] = {}
-        self._together: tuple[bytes, _Near] | None = None
+        self._together: tuple[bytes, _Near | _Roughly] | None = None
         self._sentences = np.flatnonzero(snapshot.kinds == _SENTENCE)
         held = np.bincount(snapshot.owners[self._sentences], minlength=len(snapshot.starts) - 1)
         self._sentences_begin = np.concatenate([[0], np.cumsum(held)])
@@ -131,14 +156,18 @@ class Weighing:
         rows = Allowed.of(mask[snapshot.owners])
         return Permit(permitted, rows.count, mask, rows, near)
 
-    def _laid(self, mask: Mask) -> _Near:
-        """Return the rows that questions without filters are compared with, which are most: they lie together.
+    def _laid(self, mask: Mask) -> _Near | _Roughly:
+        """Return the rows that questions without filters are compared with: together, as bytes where that can be.
 
-        Another day has the same as long as the same entries hold.
+        Most questions have none. Another day has the same as long as the same entries hold.
         """
         which = mask.tobytes()
         if self._together is None or self._together[0] != which:
-            self._together = which, _Near(self._snapshot, mask, together=True)
+            snapshot = self._snapshot
+            rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
+            laid = byte_rows(snapshot.vectors.get(rows))
+            near = _Roughly(laid, snapshot.owners[rows]) if laid else _Near(snapshot, mask, together=True)
+            self._together = which, near
         return self._together[1]
 
     def rank(self, query: str, vector: Vectors, permit: Permit, pinned: Rows) -> Ranked:
@@ -146,13 +175,16 @@ class Weighing:
         snapshot = self._snapshot
         asked = snapshot.lexical.look_up(query)
         by_words = asked.best(_BY_WORDS, permit.mask)
+        wanted, known = min(_NEAREST_ENTRIES, permit.entries), None
         if permit.near is None:
-            ordinals = _union(self._found(vector, permit), by_words, pinned)
+            nearest = self._found(vector, wanted, permit)
+        else:
+            nearest, known = permit.near.nearest(vector, wanted)
+        ordinals = _union(nearest, by_words, pinned)
+        if known is None:
             best = self._compared(vector, ordinals)
         else:
-            near = permit.near.best(vector)
-            ordinals = _union(_nearest(near, permit), by_words, pinned)
-            best = self._with_sentences(near[:, ordinals], vector, ordinals)
+            best = self._with_sentences(known[:, ordinals], vector, ordinals)
         if not len(ordinals):
             return Ranked(ordinals, np.zeros(0, np.float32), {}, ordinals)
         evidence = dense_evidence(dict(zip(KINDS, best, strict=True)), snapshot.manifest.calibration.floor)
@@ -183,10 +215,9 @@ class Weighing:
         rows, begin = spans_of(self._snapshot.starts, ordinals)
         return best_by_kind(self._snapshot.vectors.compare(vector, rows), self._snapshot.kinds[rows], begin, KINDS)
 
-    def _found(self, vector: Vectors, permit: Permit) -> Rows:
-        """Return the ordinals of the nearest entries worth weighing, of those that a rough index finds."""
+    def _found(self, vector: Vectors, wanted: int, permit: Permit) -> Rows:
+        """Return the ordinals of the `wanted` nearest entries, of those that a rough index finds."""
         snapshot = self._snapshot
-        wanted = min(_NEAREST_ENTRIES, permit.entries)
         count = min(_NEAREST_ROWS, permit.most)
         while True:
             rows = snapshot.vectors.search(vector, count, permit.rows).rows
@@ -194,16 +225,6 @@ class Weighing:
             if len(nearest) >= wanted or len(rows) < count or count >= permit.most:
                 return nearest
             count = min(count * 4, permit.most)
-
-
-def _nearest(near: Scores, permit: Permit) -> Rows:
-    """Return the ordinals of the nearest entries worth weighing."""
-    assert permit.near is not None
-    wanted, ordinals = min(_NEAREST_ENTRIES, permit.entries), permit.near.ordinals
-    if len(ordinals) <= wanted:
-        return ordinals
-    nearest: Rows = ordinals[np.argpartition(near.max(axis=0)[ordinals], -wanted)[-wanted:]]
-    return nearest
 
 
 def _union(*parts: Rows) -> Rows:
