@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from retriever import rows
-from retriever.rows import byte_rows
+
+
+def byte_rows(vectors):
+    return rows.byte_rows(np.arange(len(vectors)), vectors.__getitem__)
+
 
 needs_them = pytest.mark.skipif(
     byte_rows(np.zeros((1, 64), np.float32)) is None, reason="vectors are not compared as bytes here"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.types import Vectors
+from retriever.types import Rows, Vectors
 
 _POINTER, _INT = ctypes.c_void_p, ctypes.c_int64
 _BYTES = 64  # rows.c takes so many at once
+_BLOCK = 64
 
 
 @cache
@@ -40,12 +42,16 @@ def _library() -> Any:
 class ByteRows:
     """Vectors rounded to bytes. Safe to use from several threads."""
 
-    def __init__(self, library: Any, vectors: Vectors) -> None:
-        vectors = np.ascontiguousarray(vectors, np.float32)
+    def __init__(self, library: Any, blocks: Iterable[Vectors], count: int, width: int) -> None:
         self._compare = library.retriever_compare_rows
-        self._rows, self._scales = np.empty(vectors.shape, np.uint8), np.empty(len(vectors), np.float32)
-        self._at = self._rows.ctypes.data, self._scales.ctypes.data, *vectors.shape
-        library.retriever_round_rows(vectors.ctypes.data, *vectors.shape, *self._at[:2])
+        self._rows, self._scales = np.empty((count, width), np.uint8), np.empty(count, np.float32)
+        self._at = self._rows.ctypes.data, self._scales.ctypes.data, count, width
+        begin = 0
+        for block in blocks:
+            vectors, end = np.ascontiguousarray(block, np.float32), begin + len(block)
+            bytes_, scales = self._rows[begin:end].ctypes.data, self._scales[begin:end].ctypes.data
+            library.retriever_round_rows(vectors.ctypes.data, *vectors.shape, bytes_, scales)
+            begin = end
 
     def compare(self, query: Vectors) -> NDArray[np.float32]:
         """Return about the inner product of one query of shape (dimension,) with each row, shape (rows,)."""
@@ -56,10 +62,14 @@ class ByteRows:
         return products
 
 
-def byte_rows(vectors: Vectors) -> ByteRows | None:
-    """Return unit vectors of shape (rows, dimension) as bytes; None where they cannot be compared so."""
+def byte_rows(rows: Rows, get: Callable[[Rows], Vectors]) -> ByteRows | None:
+    """Return the vectors that `get` gives for `rows` as bytes; None where they cannot be compared so.
+
+    A block is asked for at a time, so that they never stand in memory whole.
+    """
     library = _library()
-    width = vectors.shape[1]
+    width = get(rows[:1]).shape[1]
     if library is None or width % _BYTES or width > library.retriever_rows_width():
         return None
-    return ByteRows(library, vectors)
+    blocks = (get(rows[begin : begin + _BLOCK]) for begin in range(0, len(rows), _BLOCK))
+    return ByteRows(library, blocks, len(rows), width)

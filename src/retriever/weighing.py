@@ -165,7 +165,7 @@ class Weighing:
         if self._together is None or self._together[0] != which:
             snapshot = self._snapshot
             rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
-            laid = byte_rows(snapshot.vectors.get(rows))
+            laid = byte_rows(rows, snapshot.vectors.get)
             near = _Roughly(laid, snapshot.owners[rows]) if laid else _Near(snapshot, mask, together=True)
             self._together = which, near
         return self._together[1]
