@@ -103,9 +103,18 @@ class Workers:
 
 
 def _trim() -> None:
-    """Give the system back what is free, where the C library knows how: what was taken while an encoder was loaded."""
+    """Give the system back what is free, now and later, where the C library knows how.
+
+    While an encoder is loaded much is taken, and having seen large blocks come and go, glibc keeps what is free.
+    """
     with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        library.malloc_trim(0)
+        library.mallopt(_TRIM_THRESHOLD, _KEPT_FREE)
+
+
+_TRIM_THRESHOLD = -1  # M_TRIM_THRESHOLD of malloc.h
+_KEPT_FREE = 2**20
 
 
 def _leave_with(parent: int) -> None:
