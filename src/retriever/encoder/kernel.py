@@ -27,6 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 # kernel.c takes so many numbers of a token, and so many outputs, at once, and aligns what it keeps.
 _LANES, _PANEL, _ALIGNED = 16, 64, 64
+_LARGE_PAGE = 2**21
 
 _POINTER, _INT = ctypes.c_void_p, ctypes.c_int64
 
@@ -170,9 +171,10 @@ class Kernel:
 
 
 def _packed(library: Any, arrays: Arrays) -> Mapping[str, NDArray[np.uint8]]:
-    """Return the weights of each product as `kernel.c` reads them, all in one piece: large pages then hold them."""
+    """Return the weights of each product as `kernel.c` reads them, in one piece where large pages can hold them: 5%."""
     weights = {name.removesuffix(".weights"): a for name, a in arrays.items() if name.endswith(".weights")}
-    whole, at = np.empty(sum(array.size for array in weights.values()), np.uint8), 0
+    whole = np.empty(sum(array.size for array in weights.values()) + _LARGE_PAGE, np.uint8)
+    at = -whole.ctypes.data % _LARGE_PAGE
     packed = {}
     for name, array in weights.items():
         packed[name] = whole[at : at + array.size]
