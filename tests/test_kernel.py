@@ -16,7 +16,7 @@ from retriever.encoder.bert import write_graph
 from retriever.encoder.kernel import Kernel, open_kernel
 from retriever.encoder.layout import NOTE, Shape
 from retriever.encoder.onnx import Session
-from retriever.encoder.tensors import read_notes, read_tensors
+from retriever.encoder.tensors import notes_of, tensors_of
 from retriever.errors import EncoderError
 
 pytestmark = pytest.mark.model
@@ -29,10 +29,10 @@ needs_kernel = pytest.mark.skipif(why_not() is not None, reason=f"the kernel doe
 def layers_of(encoder, count, folder):
     """Return the graph of the model's first layers."""
     graph = encoder.files["encoder.onnx"]
-    shape = replace(msgspec.json.decode(read_notes(graph)[NOTE], type=Shape), layers=count)
+    shape = replace(msgspec.json.decode(notes_of(graph.read_bytes())[NOTE], type=Shape), layers=count)
     arrays = {
         name: array
-        for name, array in read_tensors(graph).items()
+        for name, array in tensors_of(graph.read_bytes()).items()
         if not name.startswith("c") and not (name[0].isdigit() and int(name.partition(".")[0]) >= count)
     }
     write_graph(arrays, shape, folder / "encoder.onnx")
@@ -151,7 +151,7 @@ def test_other_models_of_the_kind_are_run_too(tmp_path, kind, pooling):
     reference = load_encoder(name, precision="fp32")
     cosines = np.sum(encoder.encode(TEXTS, "query") * reference.encode(TEXTS, "query"), axis=1)
     assert cosines.min() > 0.995
-    assert NOTE in read_notes(encoder.files["encoder.onnx"])
+    assert NOTE in notes_of(encoder.files["encoder.onnx"].read_bytes())
     assert isinstance(encoder._load(), Kernel) is (why_not() is None)
 
 
@@ -176,5 +176,5 @@ def test_a_model_of_another_kind_is_exported_as_it_is(tmp_path):
     reference = load_encoder(name, precision="fp32")
     cosines = np.sum(encoder.encode(TEXTS, "query") * reference.encode(TEXTS, "query"), axis=1)
     assert cosines.min() > 0.98
-    assert NOTE not in read_notes(encoder.files["encoder.onnx"])
+    assert NOTE not in notes_of(encoder.files["encoder.onnx"].read_bytes())
     assert isinstance(encoder._load(), Session)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.encoder.layout import NORMS, NOTE, PRODUCTS, Shape, problem_of
-from retriever.encoder.tensors import read_notes, read_tensors
+from retriever.encoder.tensors import notes_of, tensors_of
 from retriever.errors import EncoderError
 from retriever.types import Vectors
 
@@ -95,13 +95,14 @@ def open_kernel(graph: Path) -> Kernel | None:
     if library is None:
         return None
     try:
-        note = read_notes(graph).get(NOTE)
+        content = graph.read_bytes()
+        note = notes_of(content).get(NOTE)
         if note is None:
             return None
         shape = msgspec.json.decode(note, type=Shape)
         if any(size % _PANEL for size in (shape.hidden, shape.wide)) or shape.hidden // shape.heads % _LANES:
             return None
-        arrays = read_tensors(graph)
+        arrays = tensors_of(content)
         problem = problem_of(arrays, shape)
     except (OSError, ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
         problem = str(error)

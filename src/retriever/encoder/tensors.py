@@ -6,7 +6,6 @@ Of protocol buffers, only what such a file is made of: https://protobuf.dev/prog
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,15 @@ _INITIALIZER = 5  # of GraphProto
 _DIMS, _DTYPE, _NAME, _RAW = 1, 2, 8, 9  # of TensorProto
 
 
-def read_notes(path: Path) -> Mapping[str, str]:
-    """Return the notes of the file (its `metadata_props`). Raises OSError, ValueError, LookupError or TypeError."""
-    notes = (dict(_fields(note)) for field, note in _fields(memoryview(path.read_bytes())) if field == _NOTES)
+def notes_of(content: bytes) -> Mapping[str, str]:
+    """Return the notes of a file (its `metadata_props`). Raises ValueError, LookupError or TypeError."""
+    notes = (dict(_fields(note)) for field, note in _fields(memoryview(content)) if field == _NOTES)
     return {str(note[1], "utf-8"): str(note[2], "utf-8") for note in notes}
 
 
-def read_tensors(path: Path) -> Tensors:
-    """Return the arrays of the file by name, as views of its bytes. Raises as `read_notes` does."""
-    graph = dict(_fields(memoryview(path.read_bytes())))[_GRAPH]
+def tensors_of(content: bytes) -> Tensors:
+    """Return the arrays of a file by name, as views of its bytes. Raises as `notes_of` does."""
+    graph = dict(_fields(memoryview(content)))[_GRAPH]
     return dict(_tensor(value) for field, value in _fields(graph) if field == _INITIALIZER)
 
 
