@@ -35,6 +35,7 @@ typedef struct {
     const Layer *layers;
     int64_t count, hidden, wide, heads;
     int64_t first; /* whether the first token is the text's vector, not the mean of all */
+    const float *gelu; /* the cubics of gelu_of, GELU_STEP wide */
     float epsilon;
 } Model;
 
@@ -46,6 +47,7 @@ typedef struct {
 #define INLINE static inline __attribute__((always_inline)) FAST
 
 enum { LANES = 16, PANEL = 64, ROWS = 6 };
+#define GELU_STEP 0.35f
 
 /* Tokens as a layer takes them. */
 typedef struct {
@@ -70,23 +72,19 @@ INLINE __m512 exp_of(__m512 x) {
     return _mm512_scalef_ps(p, n);
 }
 
-/* x/2 (1 + erf(x / sqrt 2)), with erf by Abramowitz and Stegun 7.1.26, which is off by 1.5e-7 at most. */
-INLINE __m512 gelu_of(__m512 x) {
-    const __m512 sign = _mm512_set1_ps(-0.0f);
-    const __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
-    const __m512 z = _mm512_andnot_ps(sign, _mm512_mul_ps(x, _mm512_set1_ps(0.70710678f)));
-    const __m512 d = _mm512_fmadd_ps(z, _mm512_set1_ps(0.3275911f), _mm512_set1_ps(1.0f));
-    __m512 t = _mm512_rcp14_ps(d);
-    t = _mm512_mul_ps(t, _mm512_fnmadd_ps(d, t, _mm512_set1_ps(2.0f))); /* a step of Newton's: all bits of a float */
-    __m512 p = _mm512_set1_ps(1.061405429f);
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-1.453152027f));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(1.421413741f));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-0.284496736f));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(0.254829592f));
-    p = _mm512_mul_ps(p, t);
-    const __m512 e = exp_of(_mm512_fnmadd_ps(z, z, _mm512_setzero_ps()));
-    const __m512 erf = _mm512_fnmadd_ps(p, e, _mm512_set1_ps(1.0f));
-    return _mm512_fmadd_ps(half, _mm512_or_ps(erf, _mm512_and_ps(sign, x)), half);
+/* x times the normal distribution's share below x: x where it is above 0, less a bump that falls off on both sides. Of
+ * the bump, `cubics` holds the coefficients on LANES steps from 0 on, the highest power first; it is 0 beyond them. */
+INLINE __m512 gelu_of(const float *cubics, __m512 x) {
+    const __m512 steps = _mm512_set1_ps(1.0f / GELU_STEP), whole = _mm512_set1_ps(12582912.0f); /* 1.5 * 2^23 */
+    const __m512 u = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps((LANES - 1) * GELU_STEP));
+    const __m512 at = _mm512_fmadd_ps(u, steps, whole); /* a float without room for a fraction: its low bits are the step */
+    const __m512 d = _mm512_fmsub_ps(u, steps, _mm512_sub_ps(at, whole));
+    __m512 bump = _mm512_setzero_ps();
+    for (int power = 0; power < 4; power++) {
+        const __m512 each = _mm512_loadu_ps(cubics + power * LANES);
+        bump = _mm512_fmadd_ps(bump, d, _mm512_permutexvar_ps(_mm512_castps_si512(at), each));
+    }
+    return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), bump);
 }
 
 /* --- products ----------------------------------------------------------------------------------------------------- */
@@ -114,13 +112,13 @@ FAST static void round_tokens(const float *x, const float *factors, int64_t toke
 }
 
 INLINE void finish(const Linear *l, Rounded x, int64_t token, int64_t at, __m512i sum, float *y, const float *add,
-                   const int gelu) {
+                   const float *gelu) {
     const int64_t to = token * l->outputs + at;
     __m512 f = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(128 * x.sums[token])));
     f = _mm512_mul_ps(_mm512_mul_ps(f, _mm512_loadu_ps(l->scales + at)), _mm512_set1_ps(x.scales[token]));
     f = _mm512_add_ps(f, _mm512_loadu_ps(l->bias + at));
     if (add) f = _mm512_add_ps(f, _mm512_loadu_ps(add + to));
-    if (gelu) f = gelu_of(f);
+    if (gelu) f = gelu_of(gelu, f);
     _mm512_storeu_ps(y + to, f);
 }
 
@@ -148,7 +146,7 @@ INLINE void finish(const Linear *l, Rounded x, int64_t token, int64_t at, __m512
 /* A panel of outputs of a few tokens. `ahead` are weights that will be wanted soon: the third level of cache is slow,
  * and a short text waits for its weights more than for its products. */
 INLINE void block(const int rows, const Linear *l, Rounded x, int64_t token, int64_t panel, float *y, const float *add,
-                  const int gelu, const uint8_t *ahead) {
+                  const float *gelu, const uint8_t *ahead) {
     EACH_ROW(ZERO_ROW)
     const uint8_t *w = l->weights + panel * PANEL * l->inputs;
     const int8_t *v = x.values + token * l->inputs;
@@ -162,7 +160,7 @@ INLINE void block(const int rows, const Linear *l, Rounded x, int64_t token, int
     EACH_ROW(FINISH_ROW)
 }
 
-INLINE void multiply(const Linear *l, Rounded x, int64_t tokens, float *y, const float *add, const int gelu) {
+INLINE void multiply(const Linear *l, Rounded x, int64_t tokens, float *y, const float *add, const float *gelu) {
     const int64_t blocks = (tokens + ROWS - 1) / ROWS;
     for (int64_t panel = 0; panel < l->outputs / PANEL; panel++)
         for (int64_t b = 0, token = 0; b < blocks; b++) {
@@ -183,12 +181,13 @@ INLINE void multiply(const Linear *l, Rounded x, int64_t tokens, float *y, const
 /* y = x weights + bias, and `add` on top unless it is NULL. */
 FAST static void linear(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y, const float *add) {
     round_tokens(x, l->factors, tokens, l->inputs, rounded);
-    multiply(l, rounded, tokens, y, add, 0);
+    multiply(l, rounded, tokens, y, add, NULL);
 }
 
-FAST static void linear_gelu(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y) {
+FAST static void linear_gelu(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y,
+                             const float *gelu) {
     round_tokens(x, l->factors, tokens, l->inputs, rounded);
-    multiply(l, rounded, tokens, y, NULL, 1);
+    multiply(l, rounded, tokens, y, NULL, gelu);
 }
 
 /* --- the rest of a layer ------------------------------------------------------------------------------------------ */
@@ -211,73 +210,59 @@ FAST static void norm(Norm n, float *x, int64_t tokens, int64_t width, float eps
     }
 }
 
-static int64_t padded(int64_t tokens) { return (tokens + LANES - 1) / LANES * LANES; }
-
-/* The lanes at `j` that are tokens. */
-INLINE __mmask16 there(int64_t j, int64_t tokens) {
-    return tokens - j < LANES ? (__mmask16)((1u << (tokens - j)) - 1) : (__mmask16)0xffff;
-}
-
-INLINE void softmax(float *w, int64_t tokens, float by) {
-    __m512 most = _mm512_set1_ps(-3e38f), sum = _mm512_setzero_ps();
-    for (int64_t j = 0; j < tokens; j += LANES)
-        most = _mm512_mask_max_ps(most, there(j, tokens), most, _mm512_loadu_ps(w + j));
-    const __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(most));
-    for (int64_t j = 0; j < tokens; j += LANES) {
-        const __m512 below = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(w + j), top), _mm512_set1_ps(by));
-        const __m512 e = _mm512_maskz_mov_ps(there(j, tokens), exp_of(below));
-        sum = _mm512_add_ps(sum, e);
-        _mm512_storeu_ps(w + j, e);
-    }
-    const __m512 share = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(sum));
-    for (int64_t j = 0; j < tokens; j += LANES)
-        _mm512_storeu_ps(w + j, _mm512_mul_ps(_mm512_loadu_ps(w + j), share));
-}
-
-/* Every head's softmax(q k / sqrt(size)) v, eight tokens at a time. `all` holds q, k and v of each token side by side;
- * keys are turned so that a number of all tokens lies together. */
 enum { TOGETHER = 8 };
-#define EACH_TOKEN _Pragma("GCC unroll 8") for (int r = 0; r < TOGETHER; r++)
+#define EACH_ROW_OF_EIGHT _Pragma("GCC unroll 8") for (int r = 0; r < TOGETHER; r++)
 
-FAST static void attention(const float *all, int64_t tokens, int64_t hidden, int64_t heads, float *keys, float *weights,
-                           float *out) {
-    const int64_t size = hidden / heads, stride = 3 * hidden, room = padded(tokens);
-    const float by = 1.0f / __builtin_sqrtf((float)size);
+/* Every head's softmax(q k / sqrt(size)) v. `all` holds q, k and v of each token side by side. LANES tokens ask at a
+ * time, each in its lane, so that nothing is summed across lanes; `queries` and `weights` are room for them. */
+FAST static void attention(const float *all, int64_t tokens, int64_t hidden, int64_t heads, float *queries,
+                           float *weights, float *out) {
+    const int64_t size = hidden / heads, stride = 3 * hidden;
+    const __m512 by = _mm512_set1_ps(1.0f / __builtin_sqrtf((float)size));
     const __m512i steps = _mm512_mullo_epi32(
         _mm512_set1_epi32((int32_t)stride), _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
-    for (int64_t h = 0; h < heads; h++) {
-        const float *q = all + h * size, *k = q + hidden, *v = k + hidden;
-        for (int64_t t = 0; t < tokens; t += LANES)
+    for (int64_t h = 0; h < heads; h++)
+        for (int64_t t = 0; t < tokens; t += LANES) {
+            const float *q = all + t * stride + h * size, *k = all + hidden + h * size, *v = k + hidden;
+            const int64_t asking = tokens - t < LANES ? tokens - t : LANES;
             for (int64_t i = 0; i < size; i++) {
-                const __m512 key = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), there(t, tokens), steps,
-                                                            k + t * stride + i, sizeof(float));
-                _mm512_storeu_ps(keys + i * room + t, key);
+                const __m512 query = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), (__mmask16)((1u << asking) - 1),
+                                                              steps, q + i, sizeof(float));
+                _mm512_storeu_ps(queries + i * LANES, _mm512_mul_ps(query, by));
             }
-        for (int64_t t = 0; t < tokens; t += TOGETHER) {
-            const int64_t left = tokens - t;
-            const float *row[TOGETHER]; /* the first stands in for tokens that are not there */
-            EACH_TOKEN row[r] = q + (r < left ? t + r : t) * stride;
-            for (int64_t j = 0; j < room; j += LANES) {
+            __m512 most = _mm512_set1_ps(-3e38f), sum = _mm512_setzero_ps();
+            for (int64_t j = 0; j < tokens; j += TOGETHER) {
+                const float *key[TOGETHER]; /* the last stands in for tokens that are not there */
                 __m512 s[TOGETHER];
-                EACH_TOKEN s[r] = _mm512_setzero_ps();
+                EACH_ROW_OF_EIGHT key[r] = k + (j + r < tokens ? j + r : tokens - 1) * stride;
+                EACH_ROW_OF_EIGHT s[r] = _mm512_setzero_ps();
                 for (int64_t i = 0; i < size; i++) {
-                    const __m512 key = _mm512_loadu_ps(keys + i * room + j);
-                    EACH_TOKEN s[r] = _mm512_fmadd_ps(_mm512_set1_ps(row[r][i]), key, s[r]);
+                    const __m512 query = _mm512_loadu_ps(queries + i * LANES);
+                    EACH_ROW_OF_EIGHT s[r] = _mm512_fmadd_ps(_mm512_set1_ps(key[r][i]), query, s[r]);
                 }
-                EACH_TOKEN _mm512_storeu_ps(weights + r * room + j, s[r]);
+                EACH_ROW_OF_EIGHT most = _mm512_max_ps(most, s[r]);
+                EACH_ROW_OF_EIGHT _mm512_storeu_ps(weights + (j + r) * LANES, s[r]);
             }
-            for (int r = 0; r < TOGETHER; r++) softmax(weights + r * room, tokens, by);
-            for (int64_t i = 0; i < size; i += LANES) {
-                __m512 s[TOGETHER];
-                EACH_TOKEN s[r] = _mm512_setzero_ps();
-                for (int64_t j = 0; j < tokens; j++) {
-                    const __m512 value = _mm512_loadu_ps(v + j * stride + i);
-                    EACH_TOKEN s[r] = _mm512_fmadd_ps(_mm512_set1_ps(weights[r * room + j]), value, s[r]);
+            for (int64_t j = 0; j < tokens; j++) {
+                const __m512 e = exp_of(_mm512_sub_ps(_mm512_loadu_ps(weights + j * LANES), most));
+                sum = _mm512_add_ps(sum, e);
+                _mm512_storeu_ps(weights + j * LANES, e);
+            }
+            float share[LANES];
+            _mm512_storeu_ps(share, _mm512_div_ps(_mm512_set1_ps(1.0f), sum));
+            for (int64_t part = 0; part < asking; part += TOGETHER)
+                for (int64_t i = 0; i < size; i += LANES) {
+                    __m512 s[TOGETHER];
+                    EACH_ROW_OF_EIGHT s[r] = _mm512_setzero_ps();
+                    for (int64_t j = 0; j < tokens; j++) {
+                        const __m512 value = _mm512_loadu_ps(v + j * stride + i);
+                        const float *weight = weights + j * LANES + part;
+                        EACH_ROW_OF_EIGHT s[r] = _mm512_fmadd_ps(_mm512_set1_ps(weight[r]), value, s[r]);
+                    }
+                    EACH_ROW_OF_EIGHT if (part + r < asking) _mm512_storeu_ps(
+                        out + (t + part + r) * hidden + h * size + i, _mm512_mul_ps(s[r], _mm512_set1_ps(share[part + r])));
                 }
-                EACH_TOKEN if (r < left) _mm512_storeu_ps(out + (t + r) * hidden + h * size + i, s[r]);
-            }
         }
-    }
 }
 
 FAST static void embed(const Model *m, const int32_t *ids, int64_t tokens, float *x) {
@@ -324,8 +309,8 @@ FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens
     float *x = TAKE(float, tokens * m->hidden);
     float *attended = TAKE(float, tokens * m->hidden);
     float *wide = TAKE(float, tokens * larger(3 * m->hidden, m->wide));
-    float *keys = TAKE(float, padded(tokens) * (m->hidden / m->heads));
-    float *weights = TAKE(float, padded(tokens) * TOGETHER);
+    float *queries = TAKE(float, LANES * (m->hidden / m->heads));
+    float *weights = TAKE(float, LANES * (tokens + TOGETHER));
     Rounded rounded;
     rounded.values = TAKE(int8_t, tokens * larger(m->hidden, m->wide));
     rounded.scales = TAKE(float, tokens);
@@ -334,10 +319,10 @@ FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens
     embed(m, ids, tokens, x);
     for (const Layer *l = m->layers; l < m->layers + m->count; l++) {
         linear(&l->attend, x, tokens, rounded, wide, NULL);
-        attention(wide, tokens, m->hidden, m->heads, keys, weights, attended);
+        attention(wide, tokens, m->hidden, m->heads, queries, weights, attended);
         linear(&l->project, attended, tokens, rounded, x, x);
         norm(l->attended, x, tokens, m->hidden, m->epsilon);
-        linear_gelu(&l->widen, x, tokens, rounded, wide);
+        linear_gelu(&l->widen, x, tokens, rounded, wide, m->gelu);
         linear(&l->narrow, wide, tokens, rounded, x, x);
         norm(l->narrowed, x, tokens, m->hidden, m->epsilon);
     }
