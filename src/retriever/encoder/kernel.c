@@ -42,11 +42,14 @@ typedef struct {
 #if defined(__x86_64__) && defined(__GNUC__)
 
 #include <immintrin.h>
+#include <pthread.h>
+#include <sched.h>
 
 #define FAST __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 #define INLINE static inline __attribute__((always_inline)) FAST
 
-enum { LANES = 16, PANEL = 64, ROWS = 6 };
+/* PATIENCE: how often a thread looks for the other, some 50 microseconds in all, before it lets others run. */
+enum { LANES = 16, PANEL = 64, ROWS = 6, PATIENCE = 1000 };
 #define GELU_STEP 0.35f
 
 /* Tokens as a layer takes them. */
@@ -94,21 +97,39 @@ INLINE __m512 factored(const float *x, const float *factors, int64_t i) {
     return factors ? _mm512_mul_ps(v, _mm512_loadu_ps(factors + i)) : v;
 }
 
-FAST static void round_tokens(const float *x, const float *factors, int64_t tokens, int64_t width, Rounded to) {
-    for (int64_t t = 0; t < tokens; t++, x += width) {
+/* The numbers of `tokens` that stand in some columns: all, or those that a thread has made. */
+typedef struct {
+    const float *x, *factors;
+    int64_t tokens, width, begin, end;
+} Columns;
+
+FAST static void find_largest(Columns c, float *largest) {
+    for (int64_t t = 0; t < c.tokens; t++, c.x += c.width) {
         __m512 most = _mm512_set1_ps(1e-10f);
-        for (int64_t i = 0; i < width; i += LANES) most = _mm512_max_ps(most, _mm512_abs_ps(factored(x, factors, i)));
-        const float largest = _mm512_reduce_max_ps(most);
-        const __m512 by = _mm512_set1_ps(127.0f / largest);
-        __m512i sum = _mm512_setzero_si512();
-        for (int64_t i = 0; i < width; i += LANES) {
-            const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(factored(x, factors, i), by));
-            sum = _mm512_add_epi32(sum, value);
-            _mm_storeu_si128((__m128i *)(to.values + t * width + i), _mm512_cvtsepi32_epi8(value));
-        }
-        to.scales[t] = largest / 127.0f;
-        to.sums[t] = _mm512_reduce_add_epi32(sum);
+        for (int64_t i = c.begin; i < c.end; i += LANES)
+            most = _mm512_max_ps(most, _mm512_abs_ps(factored(c.x, c.factors, i)));
+        largest[t] = _mm512_reduce_max_ps(most);
     }
+}
+
+FAST static void round_columns(Columns c, const float *scales, int8_t *values, int32_t *sums) {
+    for (int64_t t = 0; t < c.tokens; t++, c.x += c.width, values += c.width) {
+        const __m512 by = _mm512_set1_ps(1.0f / scales[t]);
+        __m512i sum = _mm512_setzero_si512();
+        for (int64_t i = c.begin; i < c.end; i += LANES) {
+            const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(factored(c.x, c.factors, i), by));
+            sum = _mm512_add_epi32(sum, value);
+            _mm_storeu_si128((__m128i *)(values + i), _mm512_cvtsepi32_epi8(value));
+        }
+        sums[t] = _mm512_reduce_add_epi32(sum);
+    }
+}
+
+FAST static void round_tokens(const Linear *l, const float *x, int64_t tokens, Rounded to) {
+    const Columns all = {x, l->factors, tokens, l->inputs, 0, l->inputs};
+    find_largest(all, to.scales);
+    for (int64_t t = 0; t < tokens; t++) to.scales[t] /= 127.0f;
+    round_columns(all, to.scales, to.values, to.sums);
 }
 
 INLINE void finish(const Linear *l, Rounded x, int64_t token, int64_t at, __m512i sum, float *y, const float *add,
@@ -160,40 +181,41 @@ INLINE void block(const int rows, const Linear *l, Rounded x, int64_t token, int
     EACH_ROW(FINISH_ROW)
 }
 
-INLINE void multiply(const Linear *l, Rounded x, int64_t tokens, float *y, const float *add, const float *gelu) {
+/* A panel of outputs of all tokens: y = x weights + bias, and `add` on top unless it is NULL. `next` is the panel whose
+ * weights will be wanted after it. */
+INLINE void multiply(const Linear *l, Rounded x, int64_t tokens, int64_t panel, int64_t next, float *y,
+                     const float *add, const float *gelu) {
     const int64_t blocks = (tokens + ROWS - 1) / ROWS;
-    for (int64_t panel = 0; panel < l->outputs / PANEL; panel++)
-        for (int64_t b = 0, token = 0; b < blocks; b++) {
-            const int64_t rows = (tokens - token + blocks - b - 1) / (blocks - b); /* as even as they come */
-            const uint8_t *ahead = l->weights + (4 * (panel + 1) + b % 4) * (PANEL / 4) * l->inputs;
-            switch (rows) {
-                case 1: block(1, l, x, token, panel, y, add, gelu, ahead); break;
-                case 2: block(2, l, x, token, panel, y, add, gelu, ahead); break;
-                case 3: block(3, l, x, token, panel, y, add, gelu, ahead); break;
-                case 4: block(4, l, x, token, panel, y, add, gelu, ahead); break;
-                case 5: block(5, l, x, token, panel, y, add, gelu, ahead); break;
-                default: block(6, l, x, token, panel, y, add, gelu, ahead);
-            }
-            token += rows;
+    for (int64_t b = 0, token = 0; b < blocks; b++) {
+        const int64_t rows = (tokens - token + blocks - b - 1) / (blocks - b); /* as even as they come */
+        const uint8_t *ahead = l->weights + (4 * next + b % 4) * (PANEL / 4) * l->inputs;
+        switch (rows) {
+            case 1: block(1, l, x, token, panel, y, add, gelu, ahead); break;
+            case 2: block(2, l, x, token, panel, y, add, gelu, ahead); break;
+            case 3: block(3, l, x, token, panel, y, add, gelu, ahead); break;
+            case 4: block(4, l, x, token, panel, y, add, gelu, ahead); break;
+            case 5: block(5, l, x, token, panel, y, add, gelu, ahead); break;
+            default: block(6, l, x, token, panel, y, add, gelu, ahead);
         }
+        token += rows;
+    }
 }
 
-/* y = x weights + bias, and `add` on top unless it is NULL. */
-FAST static void linear(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y, const float *add) {
-    round_tokens(x, l->factors, tokens, l->inputs, rounded);
-    multiply(l, rounded, tokens, y, add, NULL);
+FAST static void linear(const Linear *l, Rounded x, int64_t tokens, int64_t panel, int64_t next, float *y,
+                        const float *add) {
+    multiply(l, x, tokens, panel, next, y, add, NULL);
 }
 
-FAST static void linear_gelu(const Linear *l, const float *x, int64_t tokens, Rounded rounded, float *y,
+FAST static void linear_gelu(const Linear *l, Rounded x, int64_t tokens, int64_t panel, int64_t next, float *y,
                              const float *gelu) {
-    round_tokens(x, l->factors, tokens, l->inputs, rounded);
-    multiply(l, rounded, tokens, y, NULL, gelu);
+    multiply(l, x, tokens, panel, next, y, NULL, gelu);
 }
 
 /* --- the rest of a layer ------------------------------------------------------------------------------------------ */
 
-FAST static void norm(Norm n, float *x, int64_t tokens, int64_t width, float epsilon) {
-    for (int64_t t = 0; t < tokens; t++, x += width) {
+FAST static void norm(const Model *m, Norm n, const float *x, int64_t tokens, float *y) {
+    const int64_t width = m->hidden;
+    for (int64_t t = 0; t < tokens; t++, x += width, y += width) {
         __m512 sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
         for (int64_t i = 0; i < width; i += LANES) sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + i));
         const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)width);
@@ -202,10 +224,10 @@ FAST static void norm(Norm n, float *x, int64_t tokens, int64_t width, float eps
             squares = _mm512_fmadd_ps(d, d, squares);
         }
         const float variance = _mm512_reduce_add_ps(squares) / (float)width;
-        const __m512 by = _mm512_set1_ps(1.0f / __builtin_sqrtf(variance + epsilon));
+        const __m512 by = _mm512_set1_ps(1.0f / __builtin_sqrtf(variance + m->epsilon));
         for (int64_t i = 0; i < width; i += LANES) {
             const __m512 d = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i), mean), by);
-            _mm512_storeu_ps(x + i, _mm512_fmadd_ps(d, _mm512_loadu_ps(n.weight + i), _mm512_loadu_ps(n.bias + i)));
+            _mm512_storeu_ps(y + i, _mm512_fmadd_ps(d, _mm512_loadu_ps(n.weight + i), _mm512_loadu_ps(n.bias + i)));
         }
     }
 }
@@ -213,56 +235,55 @@ FAST static void norm(Norm n, float *x, int64_t tokens, int64_t width, float eps
 enum { TOGETHER = 8 };
 #define EACH_ROW_OF_EIGHT _Pragma("GCC unroll 8") for (int r = 0; r < TOGETHER; r++)
 
-/* Every head's softmax(q k / sqrt(size)) v. `all` holds q, k and v of each token side by side. LANES tokens ask at a
- * time, each in its lane, so that nothing is summed across lanes; `queries` and `weights` are room for them. */
-FAST static void attention(const float *all, int64_t tokens, int64_t hidden, int64_t heads, float *queries,
-                           float *weights, float *out) {
-    const int64_t size = hidden / heads, stride = 3 * hidden;
+/* A head's softmax(q k / sqrt(size)) v. `all` holds q, k and v of each token side by side. LANES tokens ask at a time,
+ * each in its lane, so that nothing is summed across lanes; `queries` and `weights` are room for them. */
+FAST static void attention(const Model *m, int64_t h, const float *all, int64_t tokens, float *queries, float *weights,
+                           float *out) {
+    const int64_t hidden = m->hidden, size = hidden / m->heads, stride = 3 * hidden;
     const __m512 by = _mm512_set1_ps(1.0f / __builtin_sqrtf((float)size));
     const __m512i steps = _mm512_mullo_epi32(
         _mm512_set1_epi32((int32_t)stride), _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
-    for (int64_t h = 0; h < heads; h++)
-        for (int64_t t = 0; t < tokens; t += LANES) {
-            const float *q = all + t * stride + h * size, *k = all + hidden + h * size, *v = k + hidden;
-            const int64_t asking = tokens - t < LANES ? tokens - t : LANES;
-            for (int64_t i = 0; i < size; i++) {
-                const __m512 query = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), (__mmask16)((1u << asking) - 1),
-                                                              steps, q + i, sizeof(float));
-                _mm512_storeu_ps(queries + i * LANES, _mm512_mul_ps(query, by));
-            }
-            __m512 most = _mm512_set1_ps(-3e38f), sum = _mm512_setzero_ps();
-            for (int64_t j = 0; j < tokens; j += TOGETHER) {
-                const float *key[TOGETHER]; /* the last stands in for tokens that are not there */
-                __m512 s[TOGETHER];
-                EACH_ROW_OF_EIGHT key[r] = k + (j + r < tokens ? j + r : tokens - 1) * stride;
-                EACH_ROW_OF_EIGHT s[r] = _mm512_setzero_ps();
-                for (int64_t i = 0; i < size; i++) {
-                    const __m512 query = _mm512_loadu_ps(queries + i * LANES);
-                    EACH_ROW_OF_EIGHT s[r] = _mm512_fmadd_ps(_mm512_set1_ps(key[r][i]), query, s[r]);
-                }
-                EACH_ROW_OF_EIGHT most = _mm512_max_ps(most, s[r]);
-                EACH_ROW_OF_EIGHT _mm512_storeu_ps(weights + (j + r) * LANES, s[r]);
-            }
-            for (int64_t j = 0; j < tokens; j++) {
-                const __m512 e = exp_of(_mm512_sub_ps(_mm512_loadu_ps(weights + j * LANES), most));
-                sum = _mm512_add_ps(sum, e);
-                _mm512_storeu_ps(weights + j * LANES, e);
-            }
-            float share[LANES];
-            _mm512_storeu_ps(share, _mm512_div_ps(_mm512_set1_ps(1.0f), sum));
-            for (int64_t part = 0; part < asking; part += TOGETHER)
-                for (int64_t i = 0; i < size; i += LANES) {
-                    __m512 s[TOGETHER];
-                    EACH_ROW_OF_EIGHT s[r] = _mm512_setzero_ps();
-                    for (int64_t j = 0; j < tokens; j++) {
-                        const __m512 value = _mm512_loadu_ps(v + j * stride + i);
-                        const float *weight = weights + j * LANES + part;
-                        EACH_ROW_OF_EIGHT s[r] = _mm512_fmadd_ps(_mm512_set1_ps(weight[r]), value, s[r]);
-                    }
-                    EACH_ROW_OF_EIGHT if (part + r < asking) _mm512_storeu_ps(
-                        out + (t + part + r) * hidden + h * size + i, _mm512_mul_ps(s[r], _mm512_set1_ps(share[part + r])));
-                }
+    for (int64_t t = 0; t < tokens; t += LANES) {
+        const float *q = all + t * stride + h * size, *k = all + hidden + h * size, *v = k + hidden;
+        const int64_t asking = tokens - t < LANES ? tokens - t : LANES;
+        for (int64_t i = 0; i < size; i++) {
+            const __m512 query = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), (__mmask16)((1u << asking) - 1),
+                                                          steps, q + i, sizeof(float));
+            _mm512_storeu_ps(queries + i * LANES, _mm512_mul_ps(query, by));
         }
+        __m512 most = _mm512_set1_ps(-3e38f), sum = _mm512_setzero_ps();
+        for (int64_t j = 0; j < tokens; j += TOGETHER) {
+            const float *key[TOGETHER]; /* the last stands in for tokens that are not there */
+            __m512 s[TOGETHER];
+            EACH_ROW_OF_EIGHT key[r] = k + (j + r < tokens ? j + r : tokens - 1) * stride;
+            EACH_ROW_OF_EIGHT s[r] = _mm512_setzero_ps();
+            for (int64_t i = 0; i < size; i++) {
+                const __m512 query = _mm512_loadu_ps(queries + i * LANES);
+                EACH_ROW_OF_EIGHT s[r] = _mm512_fmadd_ps(_mm512_set1_ps(key[r][i]), query, s[r]);
+            }
+            EACH_ROW_OF_EIGHT most = _mm512_max_ps(most, s[r]);
+            EACH_ROW_OF_EIGHT _mm512_storeu_ps(weights + (j + r) * LANES, s[r]);
+        }
+        for (int64_t j = 0; j < tokens; j++) {
+            const __m512 e = exp_of(_mm512_sub_ps(_mm512_loadu_ps(weights + j * LANES), most));
+            sum = _mm512_add_ps(sum, e);
+            _mm512_storeu_ps(weights + j * LANES, e);
+        }
+        float share[LANES];
+        _mm512_storeu_ps(share, _mm512_div_ps(_mm512_set1_ps(1.0f), sum));
+        for (int64_t part = 0; part < asking; part += TOGETHER)
+            for (int64_t i = 0; i < size; i += LANES) {
+                __m512 s[TOGETHER];
+                EACH_ROW_OF_EIGHT s[r] = _mm512_setzero_ps();
+                for (int64_t j = 0; j < tokens; j++) {
+                    const __m512 value = _mm512_loadu_ps(v + j * stride + i);
+                    const float *weight = weights + j * LANES + part;
+                    EACH_ROW_OF_EIGHT s[r] = _mm512_fmadd_ps(_mm512_set1_ps(weight[r]), value, s[r]);
+                }
+                EACH_ROW_OF_EIGHT if (part + r < asking) _mm512_storeu_ps(
+                    out + (t + part + r) * hidden + h * size + i, _mm512_mul_ps(s[r], _mm512_set1_ps(share[part + r])));
+            }
+    }
 }
 
 FAST static void embed(const Model *m, const int32_t *ids, int64_t tokens, float *x) {
@@ -275,7 +296,7 @@ FAST static void embed(const Model *m, const int32_t *ids, int64_t tokens, float
             _mm512_storeu_ps(x + t * m->hidden + i, _mm512_fmadd_ps(_mm512_cvtepi32_ps(values), scale, place));
         }
     }
-    norm(m->embedded, x, tokens, m->hidden, m->epsilon);
+    norm(m, m->embedded, x, tokens, x);
 }
 
 FAST static void pool(const Model *m, const float *x, int64_t tokens, float *vector) {
@@ -294,40 +315,217 @@ FAST static void pool(const Model *m, const float *x, int64_t tokens, float *vec
         _mm512_storeu_ps(vector + i, _mm512_mul_ps(_mm512_loadu_ps(vector + i), by));
 }
 
-/* --- what kernel.py calls ----------------------------------------------------------------------------------------- */
+/* --- a text, by one thread or two -------------------------------------------------------------------------------- */
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+/* The steps of a layer that wait for all parts of the one before. */
+enum { ATTEND, PROJECT, WIDEN, ROUND, NARROW, STEPS };
+
+/* A text, and what both threads read and write. Neither writes where the other does, and whoever comes late to a step
+ * finds nothing left of it: what it has read for it by then may be anything. */
+typedef struct {
+    const Model *m;
+    const int32_t *ids;
+    int64_t tokens;
+    float *all, *attended, *middle, *wide, *sum; /* what each step makes, of all tokens */
+    int8_t *values;                              /* of `wide`, rounded */
+    float *largest;                              /* of `wide`, by layer, thread and token */
+    int32_t *sums;                               /* of `values`, in the same way */
+    int32_t *taken, *done;                       /* parts, by layer and step */
+} Text;
+
+/* What a thread has to itself. */
+typedef struct {
+    float *x, *queries, *weights;
+    Rounded rounded;
+    float *scales; /* of `wide` */
+    int32_t *sums;
+} Own;
+
+/* One thread takes parts from the first on, the other from the last: what each has is in one piece. */
+typedef struct {
+    int32_t *taken, *done;
+    int64_t total, mine, who;
+} Parts;
+
+static Parts parts_of(const Text *text, int64_t layer, int64_t step, int64_t total, int64_t who) {
+    const int64_t at = layer * STEPS + step;
+    return (Parts){text->taken + at, text->done + at, total, 0, who};
+}
+
+/* The next part for this thread; -1 if none is left. */
+static int64_t take(Parts *p) {
+    if (__atomic_fetch_add(p->taken, 1, __ATOMIC_ACQ_REL) >= p->total) return -1;
+    const int64_t nth = p->mine++;
+    return p->who ? p->total - 1 - nth : nth;
+}
+
+static int64_t after(const Parts *p, int64_t part) { return p->who ? (part ? part - 1 : part) : part + 1; }
+
+static void wait_until_done(const Parts *p) {
+    for (int64_t tries = 0; __atomic_load_n(p->done, __ATOMIC_ACQUIRE) < p->total; tries++)
+        if (tries < PATIENCE) _mm_pause();
+        else sched_yield();
+}
+
+/* Say that this thread's parts are done, and wait for the other's. */
+static void meet(const Parts *p) {
+    __atomic_fetch_add(p->done, (int32_t)p->mine, __ATOMIC_ACQ_REL);
+    wait_until_done(p);
+}
+
+FAST static void run_layer(const Text *t, const Own *o, int64_t n, int64_t who) {
+    const Model *m = t->m;
+    const Layer *l = m->layers + n;
+    const int64_t tokens = t->tokens, panels = m->hidden / PANEL, wide = m->wide / PANEL, heads = m->heads / panels;
+    int64_t part;
+
+    round_tokens(&l->attend, o->x, tokens, o->rounded);
+    Parts p = parts_of(t, n, ATTEND, panels, who);
+    while ((part = take(&p)) >= 0) {
+        for (int64_t i = 0; i < 3; i++) { /* q, k and v of some heads */
+            const int64_t panel = part + i * panels, next = i < 2 ? panel + panels : after(&p, part);
+            linear(&l->attend, o->rounded, tokens, panel, next, t->all, NULL);
+        }
+        for (int64_t h = part * heads; h < (part + 1) * heads; h++)
+            attention(m, h, t->all, tokens, o->queries, o->weights, t->attended);
+    }
+    meet(&p);
+
+    round_tokens(&l->project, t->attended, tokens, o->rounded);
+    p = parts_of(t, n, PROJECT, panels, who);
+    while ((part = take(&p)) >= 0)
+        linear(&l->project, o->rounded, tokens, part, after(&p, part), t->middle, o->x);
+    meet(&p);
+    norm(m, l->attended, t->middle, tokens, o->x);
+
+    round_tokens(&l->widen, o->x, tokens, o->rounded);
+    p = parts_of(t, n, WIDEN, wide, who);
+    while ((part = take(&p)) >= 0)
+        linear_gelu(&l->widen, o->rounded, tokens, part, after(&p, part), t->wide, m->gelu);
+    /* Few bytes go from one core to the other: each rounds what it has made, once it knows the largest of all. */
+    const int64_t columns = p.mine * PANEL, begin = who ? m->wide - columns : 0;
+    const Columns made = {t->wide, l->narrow.factors, tokens, m->wide, begin, begin + columns};
+    const int64_t one = n * 2 * tokens, other = one + tokens, mine = who ? other : one;
+    if (columns) find_largest(made, t->largest + mine);
+    meet(&p);
+    for (int64_t i = 0; i < tokens; i++) {
+        const float a = t->largest[one + i], b = t->largest[other + i];
+        o->scales[i] = (a > b ? a : b) / 127.0f;
+    }
+    if (columns) round_columns(made, o->scales, t->values, t->sums + mine);
+    Parts rounding = parts_of(t, n, ROUND, wide, who);
+    rounding.mine = p.mine;
+    meet(&rounding);
+    for (int64_t i = 0; i < tokens; i++) o->sums[i] = t->sums[one + i] + t->sums[other + i];
+
+    const Rounded rounded = {t->values, o->scales, o->sums};
+    p = parts_of(t, n, NARROW, panels, who);
+    while ((part = take(&p)) >= 0) linear(&l->narrow, rounded, tokens, part, after(&p, part), t->sum, o->x);
+    meet(&p);
+}
+
+FAST static void run_layers(const Text *t, const Own *o, int64_t who) {
+    const Model *m = t->m;
+    for (int64_t n = 0; n < m->count; n++) {
+        const int64_t last = n * STEPS + NARROW;
+        if (__atomic_load_n(t->done + last, __ATOMIC_ACQUIRE) == m->hidden / PANEL) continue; /* without this thread */
+        if (n) norm(m, m->layers[n - 1].narrowed, t->sum, t->tokens, o->x);
+        else embed(m, t->ids, t->tokens, o->x);
+        run_layer(t, o, n, who);
+    }
+}
 
 /* Take room for `count` of a type from the scratch, whose parts begin at multiples of 64. */
 #define TAKE(type, count) \
     ((type *)(taken = (uintptr_t)scratch + used, used += ((count) * (int64_t)sizeof(type) + 63) / 64 * 64, taken))
 
-/* Encode a text of `tokens` ids into a vector of unit length. Returns the bytes of scratch, aligned to 64, that this
- * takes; with NULL for scratch it only says how many. */
-FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens, char *scratch, float *vector) {
+/* Lay out a text's room in `scratch`; with NULL only the bytes that are returned are of use. */
+static int64_t lay_out(const Model *m, const int32_t *ids, int64_t tokens, char *scratch, Text *text, Own own[2]) {
+    const int64_t hidden = tokens * m->hidden, wide = tokens * m->wide, by_layer = m->count * 2 * tokens;
     uintptr_t used = 0, taken;
-    float *x = TAKE(float, tokens * m->hidden);
-    float *attended = TAKE(float, tokens * m->hidden);
-    float *wide = TAKE(float, tokens * larger(3 * m->hidden, m->wide));
-    float *queries = TAKE(float, LANES * (m->hidden / m->heads));
-    float *weights = TAKE(float, LANES * (tokens + TOGETHER));
-    Rounded rounded;
-    rounded.values = TAKE(int8_t, tokens * larger(m->hidden, m->wide));
-    rounded.scales = TAKE(float, tokens);
-    rounded.sums = TAKE(int32_t, tokens);
-    if (!scratch) return (int64_t)used;
-    embed(m, ids, tokens, x);
-    for (const Layer *l = m->layers; l < m->layers + m->count; l++) {
-        linear(&l->attend, x, tokens, rounded, wide, NULL);
-        attention(wide, tokens, m->hidden, m->heads, queries, weights, attended);
-        linear(&l->project, attended, tokens, rounded, x, x);
-        norm(l->attended, x, tokens, m->hidden, m->epsilon);
-        linear_gelu(&l->widen, x, tokens, rounded, wide, m->gelu);
-        linear(&l->narrow, wide, tokens, rounded, x, x);
-        norm(l->narrowed, x, tokens, m->hidden, m->epsilon);
+    /* What must be 0 comes first, in one piece. */
+    float *largest = TAKE(float, by_layer);
+    int32_t *sums = TAKE(int32_t, by_layer), *counts[2];
+    for (int i = 0; i < 2; i++) counts[i] = TAKE(int32_t, m->count * STEPS);
+    if (scratch) __builtin_memset(scratch, 0, used);
+    float *all = TAKE(float, 3 * hidden), *attended = TAKE(float, hidden), *middle = TAKE(float, hidden);
+    float *widened = TAKE(float, wide), *sum = TAKE(float, hidden);
+    int8_t *values = TAKE(int8_t, wide);
+    *text = (Text){m, ids, tokens, all, attended, middle, widened, sum, values, largest, sums, counts[0], counts[1]};
+    for (int i = 0; i < 2; i++) {
+        own[i].x = TAKE(float, hidden);
+        own[i].queries = TAKE(float, LANES * (m->hidden / m->heads));
+        own[i].weights = TAKE(float, LANES * (tokens + TOGETHER));
+        own[i].rounded.values = TAKE(int8_t, hidden);
+        own[i].rounded.scales = TAKE(float, tokens);
+        own[i].rounded.sums = TAKE(int32_t, tokens);
+        own[i].scales = TAKE(float, tokens);
+        own[i].sums = TAKE(int32_t, tokens);
     }
-    pool(m, x, tokens, vector);
     return (int64_t)used;
+}
+
+/* --- a thread that helps ------------------------------------------------------------------------------------------ */
+
+/* There is one helper, which helps with one text at a time. */
+enum { ABSENT, FREE, TAKEN, CALLED, HELPING, HELPED };
+static struct {
+    int state;
+    Text text;
+    Own own[2];
+    pthread_mutex_t lock;
+    pthread_cond_t called;
+} helper = {.lock = PTHREAD_MUTEX_INITIALIZER, .called = PTHREAD_COND_INITIALIZER};
+
+static int become(int from, int to) {
+    return __atomic_compare_exchange_n(&helper.state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Be the helper, for ever. */
+void retriever_help(void) {
+    if (!become(ABSENT, FREE)) return;
+    for (;;) {
+        pthread_mutex_lock(&helper.lock);
+        while (__atomic_load_n(&helper.state, __ATOMIC_ACQUIRE) != CALLED)
+            pthread_cond_wait(&helper.called, &helper.lock);
+        pthread_mutex_unlock(&helper.lock);
+        if (!become(CALLED, HELPING)) continue; /* all was done before it came */
+        run_layers(&helper.text, &helper.own[1], 1);
+        become(HELPING, HELPED);
+    }
+}
+
+/* --- what kernel.py calls ----------------------------------------------------------------------------------------- */
+
+/* Have the helper begin with a text, if it is free: whether it is. `retriever_encode` with the same must follow. */
+int retriever_begin(const Model *m, const int32_t *ids, int64_t tokens, char *scratch) {
+    if (!become(FREE, TAKEN)) return 0;
+    lay_out(m, ids, tokens, scratch, &helper.text, helper.own);
+    pthread_mutex_lock(&helper.lock);
+    become(TAKEN, CALLED);
+    pthread_cond_signal(&helper.called);
+    pthread_mutex_unlock(&helper.lock);
+    return 1;
+}
+
+/* Encode a text of `tokens` ids into a vector of unit length; `begun` says whether the helper has. Returns the bytes of
+ * scratch, aligned to 64, that this takes; with NULL for scratch it only says how many. */
+FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens, char *scratch, float *vector,
+                              int64_t begun) {
+    Text alone;
+    Own own[2];
+    const Text *text = begun ? &helper.text : &alone;
+    if (begun) own[0] = helper.own[0];
+    else {
+        const int64_t size = lay_out(m, ids, tokens, scratch, &alone, own);
+        if (!scratch) return size;
+    }
+    run_layers(text, &own[0], 0);
+    norm(m, m->layers[m->count - 1].narrowed, text->sum, tokens, own[0].x);
+    pool(m, own[0].x, tokens, vector);
+    if (begun && !become(CALLED, FREE)) /* the room may be used again once the helper is out of it */
+        while (!become(HELPED, FREE)) _mm_pause();
+    return 0;
 }
 
 /* Lay int8 weights of shape (inputs, outputs) out as `Linear` has them. */
