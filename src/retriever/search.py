@@ -162,7 +162,7 @@ class Searcher:
         permit, today = self._permit(filters or Filters()), self._today()
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
-        ranked = self._weighing.rank(query, vector, permit, pinned)
+        ranked = self._weighing.rank(self._weighing.look_up(query, permit), vector, permit, pinned)
         cards = [self._showing.card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
         telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retriever.defaults import MAX_K
+from retriever.lexical import Asked
 from retriever.ranking import NOTHING, PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
 from retriever.rows import ByteRows, byte_rows
 from retriever.snapshot import KINDS, Snapshot
@@ -54,6 +56,13 @@ class Permit:
     mask: Mask | None
     rows: Allowed | None
     near: _Near | _Roughly | None
+
+
+class ByWords(NamedTuple):
+    """A question's words: what they say of entries, and the entries that share most of them."""
+
+    asked: Asked
+    best: Rows
 
 
 class _Near:
@@ -170,17 +179,20 @@ class Weighing:
             self._together = which, near
         return self._together[1]
 
-    def rank(self, query: str, vector: Vectors, permit: Permit, pinned: Rows) -> Ranked:
+    def look_up(self, query: str, permit: Permit) -> ByWords:
+        """Return what the words of a question say, ready to rank by: all that can be told without its vector."""
+        asked = self._snapshot.lexical.look_up(query)
+        return ByWords(asked, asked.best(_BY_WORDS, permit.mask))
+
+    def rank(self, by_words: ByWords, vector: Vectors, permit: Permit, pinned: Rows) -> Ranked:
         """Return the candidates for a question in order. Those `pinned`, ordinals that pass, come first."""
         snapshot = self._snapshot
-        asked = snapshot.lexical.look_up(query)
-        by_words = asked.best(_BY_WORDS, permit.mask)
         wanted, known = min(_NEAREST_ENTRIES, permit.entries), None
         if permit.near is None:
             nearest = self._found(vector, wanted, permit)
         else:
             nearest, known = permit.near.nearest(vector, wanted)
-        ordinals = _union(nearest, by_words, pinned)
+        ordinals = _union(nearest, by_words.best, pinned)
         if known is None:
             best = self._compared(vector, ordinals)
         else:
@@ -188,7 +200,7 @@ class Weighing:
         if not len(ordinals):
             return Ranked(ordinals, np.zeros(0, np.float32), {}, ordinals)
         evidence = dense_evidence(dict(zip(KINDS, best, strict=True)), snapshot.manifest.calibration.floor)
-        words = asked.scores(ordinals)
+        words = by_words.asked.scores(ordinals)
         evidence |= {"words_question": words.question, "words": words.words}
         evidence |= {"pairs": words.pairs, "exact": words.exact}
         parts = contributions(evidence)
