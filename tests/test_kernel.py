@@ -1,9 +1,12 @@
 """What runs BERT in C gives the vectors that onnxruntime gives for the same graph, and takes no other."""
 
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -72,6 +75,82 @@ def test_threads_side_by_side_get_what_each_would_alone(real_encoder):
     alone = [run(ids) for ids in texts]
     with ThreadPoolExecutor(4) as pool:
         assert np.array_equal(list(pool.map(run, texts)), alone)
+
+
+# --- with a helper ------------------------------------------------------------------------------------------------
+
+
+@needs_kernel
+@pytest.mark.parametrize("pause", [0, 0.0005, 0.005])
+def test_a_text_has_the_same_vector_whatever_the_helper_did_of_it(real_encoder, pause):
+    engine = real_encoder._load()
+    for length in [*range(1, 80), 128, 254] if not pause else [1, 7, 20, 100]:
+        vector, made = engine.run_beside(IDS[:length], lambda length=length: time.sleep(pause) or length)
+        assert made == length
+        assert np.array_equal(vector, engine.run(IDS[:length]))
+
+
+@needs_kernel
+def test_the_helper_does_the_work_while_there_is_other_work(real_encoder):
+    engine = real_encoder._load()
+    engine.run_beside(IDS, lambda: None)  # starts it
+
+    def spent(work):
+        began = time.thread_time()
+        engine.run_beside(IDS, work)
+        return time.thread_time() - began
+
+    own = min(spent(partial(time.sleep, 0.5)) for _ in range(3))
+    assert own < 0.3 * min(timed(engine.run, IDS) for _ in range(3))
+
+
+def timed(call, *args):
+    began = time.thread_time()
+    call(*args)
+    return time.thread_time() - began
+
+
+@needs_kernel
+def test_texts_side_by_side_share_one_helper(real_encoder):
+    engine = real_encoder._load()
+    texts = [IDS[: 3 + 7 * at % 90] for at in range(400)]
+    alone = [engine.run(ids) for ids in texts]
+    with ThreadPoolExecutor(4) as pool:
+        pairs = list(pool.map(lambda ids: engine.run_beside(ids, lambda: engine.run(ids)), texts))
+    assert np.array_equal([vector for vector, _ in pairs], alone)
+    assert np.array_equal([made for _, made in pairs], alone)
+
+
+@needs_kernel
+def test_work_that_fails_leaves_the_helper_free(real_encoder):
+    engine = real_encoder._load()
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            engine.run_beside(IDS, lambda: 1 / 0)
+    with pytest.raises(EncoderError, match="vocabulary and window"):
+        engine.run_beside([], list)
+    vector, made = engine.run_beside(IDS[:20], lambda: engine.run_beside(IDS[:9], list)[0])
+    assert np.array_equal(vector, engine.run(IDS[:20]))
+    assert np.array_equal(made, engine.run(IDS[:9]))
+
+
+@needs_kernel
+def test_a_fork_encodes_though_the_helper_stayed_behind(real_encoder):
+    engine = real_encoder._load()
+    vector, _ = engine.run_beside(IDS[:20], list)
+    pid = os.fork()
+    if pid == 0:
+        same = np.array_equal(engine.run_beside(IDS[:20], list)[0], vector)
+        os._exit(0 if same else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_without_the_kernel_the_one_follows_the_other(real_encoder):
+    folder = real_encoder.files["encoder.onnx"].parent
+    slow = OnnxEncoder(folder, read_export(folder), kernel=False)
+    vector, made = slow.encode_beside("text", "query", lambda: 7)
+    assert made == 7
+    assert np.array_equal(vector, slow.encode(["text"], "query")[0])
 
 
 @needs_kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from retriever.defaults import (
 from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words
+from retriever.questions import Questions
 from retriever.showing import Showing
 from retriever.snapshot import SharedFiles, Snapshot, open_snapshot
 from retriever.types import (
@@ -40,7 +41,6 @@ from retriever.types import (
     Suggestion,
     Suggestions,
     Timings,
-    Vectors,
 )
 from retriever.weighing import Permit, Weighing
 
@@ -61,14 +61,17 @@ class Searcher:
         message: str = DEFAULT_MESSAGE,
         expired: Expired = "withhold",
         remember: int = 0,
+        alone: Callable[[], bool] | None = None,
         today: Callable[[], date] = date.today,
     ) -> None:
-        """Ask `snapshot` with `encoder`; the vectors of the last `remember` questions need no encoding again."""
+        """Ask `snapshot` with `encoder`; the vectors of the last `remember` questions need no encoding again.
+
+        While `alone` says that a core is idle, a question is encoded on it and on this one.
+        """
         _check_encoder(snapshot.manifest.encoder, encoder.spec)
         self._snapshot = snapshot
         self._encoder = encoder
-        encode = partial(_encode_question, encoder)
-        self._vector = lru_cache(remember)(encode) if remember else encode
+        self._questions = Questions(encoder, remember=remember, alone=alone)
         self._min_confidence = min_confidence
         self._message = message
         self._expired = expired
@@ -157,12 +160,12 @@ class Searcher:
         if not 0 <= least <= 1:
             raise InputError("min_confidence", "must be between 0 and 1")
         query = self._snapshot.lexical.correct(question) if correct else question
-        vector = self._vector(query)
-        encoded = time.perf_counter()
         permit, today = self._permit(filters or Filters()), self._today()
+        vector, by_words = self._questions.vector(query, partial(self._weighing.look_up, query, permit))
+        encoded = time.perf_counter()
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
-        ranked = self._weighing.rank(self._weighing.look_up(query, permit), vector, permit, pinned)
+        ranked = self._weighing.rank(by_words, vector, permit, pinned)
         cards = [self._showing.card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
         telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
@@ -265,13 +268,6 @@ def encoder_of(snapshot: Snapshot) -> Encoder:
         return open_export(snapshot.folder)
     spec = snapshot.manifest.encoder
     return load_encoder(spec.model, precision=spec.precision)
-
-
-def _encode_question(encoder: Encoder, query: str) -> Vectors:
-    """Return the vector of a question, which nobody may change: another who asks the same may be given it."""
-    vector: Vectors = encoder.encode([query], "query")[0]
-    vector.setflags(write=False)
-    return vector
 
 
 def _check_encoder(made_with: EncoderSpec, given: EncoderSpec) -> None:

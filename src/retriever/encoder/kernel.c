@@ -1,9 +1,9 @@
-/* A BERT encoder on one thread, for x86 with AVX-512 VNNI: int8 weights, tokens rounded to int8 one by one, the rest
- * in float.
+/* A BERT encoder for x86 with AVX-512 VNNI: int8 weights, tokens rounded to int8 one by one, the rest in float. A text
+ * takes one thread, or two that share its parts.
  *
  * The same arithmetic as the graph that bert.py writes and onnxruntime runs elsewhere; a test holds one against the
- * other. A text's vector depends on nothing but the text. Nothing is allocated, kept or read from outside: kernel.py
- * gives weights, tokens and scratch, has checked their sizes, and its structures mirror those here.
+ * other. A text's vector depends on nothing but the text. Nothing is allocated, and nothing kept but who helps:
+ * kernel.py gives weights, tokens and scratch, has checked their sizes, and its structures mirror those here.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -424,13 +424,18 @@ FAST static void run_layer(const Text *t, const Own *o, int64_t n, int64_t who) 
     meet(&p);
 }
 
+/* Give the thread what layer `n` is given: with the number of all, what the last one makes. */
+FAST static void enter_layer(const Text *t, const Own *o, int64_t n) {
+    if (n) norm(t->m, t->m->layers[n - 1].narrowed, t->sum, t->tokens, o->x);
+    else embed(t->m, t->ids, t->tokens, o->x);
+}
+
 FAST static void run_layers(const Text *t, const Own *o, int64_t who) {
     const Model *m = t->m;
     for (int64_t n = 0; n < m->count; n++) {
         const int64_t last = n * STEPS + NARROW;
         if (__atomic_load_n(t->done + last, __ATOMIC_ACQUIRE) == m->hidden / PANEL) continue; /* without this thread */
-        if (n) norm(m, m->layers[n - 1].narrowed, t->sum, t->tokens, o->x);
-        else embed(m, t->ids, t->tokens, o->x);
+        enter_layer(t, o, n);
         run_layer(t, o, n, who);
     }
 }
@@ -521,7 +526,7 @@ FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens
         if (!scratch) return size;
     }
     run_layers(text, &own[0], 0);
-    norm(m, m->layers[m->count - 1].narrowed, text->sum, tokens, own[0].x);
+    enter_layer(text, &own[0], m->count);
     pool(m, own[0].x, tokens, vector);
     if (begun && !become(CALLED, FREE)) /* the room may be used again once the helper is out of it */
         while (!become(HELPED, FREE)) _mm_pause();

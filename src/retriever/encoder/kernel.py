@@ -9,11 +9,11 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -25,6 +25,7 @@ from retriever.errors import EncoderError
 from retriever.types import Vectors
 
 Arrays = Mapping[str, NDArray[Any]]
+Made = TypeVar("Made")
 
 # kernel.c takes so many numbers of a token, and so many outputs, at once, and aligns what it keeps.
 _LANES, _PANEL, _ALIGNED = 16, 64, 64
@@ -82,8 +83,10 @@ def _library() -> Any:
     library.retriever_runs.argtypes = (_INT,)
     if not library.retriever_runs(ctypes.sizeof(_Model)):
         return None
-    library.retriever_encode.argtypes = (_POINTER, _POINTER, _INT, _POINTER, _POINTER)
+    library.retriever_encode.argtypes = (_POINTER, _POINTER, _INT, _POINTER, _POINTER, _INT)
     library.retriever_encode.restype = _INT
+    library.retriever_begin.argtypes = (_POINTER, _POINTER, _INT, _POINTER)
+    library.retriever_help.argtypes, library.retriever_help.restype = (), None
     library.retriever_pack.argtypes = (_POINTER, _INT, _INT, _POINTER)
     library.retriever_pack.restype = None
     return library
@@ -103,7 +106,7 @@ def open_kernel(graph: Path) -> Kernel | None:
         if note is None:
             return None
         shape = msgspec.json.decode(note, type=Shape)
-        if any(size % _PANEL for size in (shape.hidden, shape.wide)) or shape.hidden // shape.heads % _LANES:
+        if not _fits(shape):
             return None
         arrays = tensors_of(content)
         problem = problem_of(arrays, shape)
@@ -114,11 +117,23 @@ def open_kernel(graph: Path) -> Kernel | None:
     return Kernel(library, arrays, shape)
 
 
+def _fits(shape: Shape) -> bool:
+    head = shape.hidden // shape.heads  # those of a panel are worked at together
+    parts = ((shape.hidden, _PANEL), (shape.wide, _PANEL), (head, _LANES), (_PANEL, head))
+    return not any(whole % part for whole, part in parts)
+
+
+@cache
+def _start_helper() -> None:
+    """Start what helps with one text at a time, on a core of its own if one is free."""
+    threading.Thread(target=_library().retriever_help, name="encoder", daemon=True).start()
+
+
 class Kernel:
     """A model, laid out for `kernel.c`. Safe to call from several threads, which run side by side."""
 
     def __init__(self, library: Any, arrays: Arrays, shape: Shape) -> None:
-        self._encode = library.retriever_encode
+        self._encode, self._begin = library.retriever_encode, library.retriever_begin
         self._hidden = shape.hidden
         self._words, self._places = len(arrays["words"]), len(arrays["places"])
         self._kept: list[NDArray[Any]] = []  # what structures point to must stay
@@ -134,6 +149,7 @@ class Kernel:
         )
         self._at = ctypes.addressof(self._model)
         self._rooms = threading.local()
+        self._helped, self._helped_room = threading.Lock(), _Room(self._room_for)
 
     def _layer(self, arrays: Arrays, number: int) -> _Layer:
         products = (self._linear(arrays, f"{number}.{name}") for name in PRODUCTS)
@@ -158,21 +174,67 @@ class Kernel:
 
         Raises EncoderError for ids that the model does not have, or more than its window.
         """
+        tokens = self._tokens(ids)
+        room = getattr(self._rooms, "own", None)
+        if room is None:
+            room = self._rooms.own = _Room(self._room_for)
+        return self._vector(tokens, room.at(len(tokens)), begun=0)
+
+    def run_beside(self, ids: Sequence[int], work: Callable[[], Made]) -> tuple[Vectors, Made]:
+        """Return the same, and what `work` makes: another core encodes meanwhile, and then the two of them do.
+
+        One text is encoded so at a time; others as by `run`, after their work.
+        """
+        if not self._helped.acquire(blocking=False):
+            made = work()
+            return self.run(ids), made
+        try:
+            _start_helper()
+            tokens = self._tokens(ids)
+            room = self._helped_room.at(len(tokens))
+            begun = self._begin(self._at, tokens.ctypes.data, len(tokens), room)
+            try:
+                made = work()
+            finally:  # what was begun has to be ended
+                vector = self._vector(tokens, room, begun)
+            return vector, made
+        finally:
+            self._helped.release()
+
+    def _tokens(self, ids: Sequence[int]) -> NDArray[np.int32]:
         tokens = np.array(ids, np.int32)
         if not 0 < len(tokens) <= self._places or tokens.min() < 0 or tokens.max() >= self._words:
             raise EncoderError(f"{len(tokens)} token ids are not of this model's vocabulary and window")
+        return tokens
+
+    def _vector(self, tokens: NDArray[np.int32], room: int, begun: int) -> Vectors:
         vector = np.empty(self._hidden, np.float32)
-        where = tokens.ctypes.data, len(tokens)
-        self._encode(self._at, *where, self._room(len(tokens)), vector.ctypes.data)
+        self._encode(self._at, tokens.ctypes.data, len(tokens), room, vector.ctypes.data, begun)
         return vector
 
-    def _room(self, tokens: int) -> int:
-        """Return where this thread has room for a text of so many tokens."""
-        if getattr(self._rooms, "tokens", 0) < tokens:
-            room = np.empty(self._encode(self._at, None, tokens, None, None) + _ALIGNED, np.uint8)
-            self._rooms.tokens, self._rooms.room = tokens, room
-            self._rooms.at = room.ctypes.data + -room.ctypes.data % _ALIGNED
-        return int(self._rooms.at)
+    def _room_for(self, tokens: int) -> int:
+        return int(self._encode(self._at, None, tokens, None, None, 0))
+
+
+class _Room:
+    """Scratch memory for texts, as large as the longest of them so far has needed.
+
+    Args:
+        size: returns the bytes that a text of so many tokens takes.
+    """
+
+    def __init__(self, size: Callable[[int], int]) -> None:
+        self._size = size
+        self._tokens, self._begins = 0, 0
+        self._bytes = np.empty(0, np.uint8)
+
+    def at(self, tokens: int) -> int:
+        """Return where there is room for a text of so many tokens."""
+        if self._tokens < tokens:
+            self._bytes = np.empty(self._size(tokens) + _ALIGNED, np.uint8)
+            self._begins = self._bytes.ctypes.data + -self._bytes.ctypes.data % _ALIGNED
+            self._tokens = tokens
+        return self._begins
 
 
 def _bump() -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -24,6 +25,8 @@ from retriever.types import EncoderSpec, Role, Vectors
 
 GRAPH, TOKENIZER, SPEC = "encoder.onnx", "tokenizer.json", "encoder.json"
 FILES = (GRAPH, TOKENIZER, SPEC)
+
+Made = TypeVar("Made")
 
 
 # What a graph may take, of the tokens of one text.
@@ -81,6 +84,17 @@ class OnnxEncoder:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(encode_one, range(len(texts))))
         return vectors
+
+    def encode_beside(self, text: str, role: Role, work: Callable[[], Made]) -> tuple[Vectors, Made]:
+        """Return the vector, shape (dimension,), of one text, and what `work` makes meanwhile, on another core.
+
+        For when that core is idle: where it is not, nothing is gained. Without `kernel.c` the one follows the other.
+        """
+        prompt = self._spec.query_prompt if role == "query" else self._spec.passage_prompt
+        ids, engine = self._ids(prompt + text), self._load()
+        if isinstance(engine, Kernel):
+            return engine.run_beside(ids, work)
+        return engine.run(ids), work()
 
     def _ids(self, text: str) -> list[int]:
         tokenizer = self._window.tokenizer

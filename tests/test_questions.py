@@ -1,0 +1,44 @@
+"""Questions become vectors: remembered, or made, beside other work where nobody else wants the cores."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from hashing import HashingEncoder
+from retriever.questions import Questions
+
+
+def test_the_last_questions_are_remembered_and_the_others_made_again():
+    encoder = HashingEncoder()
+    questions = Questions(encoder, remember=2)
+    for question in ("a", "b", "a", "c", "a", "b"):
+        vector, made = questions.vector(question, lambda: 7)
+        assert made == 7
+        assert np.array_equal(vector, HashingEncoder().encode([question], "query")[0])
+    assert encoder.encoded == ["a", "b", "c", "b"]
+
+
+def test_what_is_remembered_cannot_be_changed():
+    vector, _ = Questions(HashingEncoder(), remember=1).vector("a", list)
+    with pytest.raises(ValueError, match="read-only"):
+        vector[0] = 1
+
+
+def test_nothing_is_remembered_unless_that_is_said():
+    encoder = HashingEncoder()
+    questions = Questions(encoder)
+    for _ in range(2):
+        questions.vector("a", list)
+    assert encoder.encoded == ["a", "a"]
+
+
+@pytest.mark.model
+def test_beside_other_work_or_not_the_vector_is_the_same(real_encoder):
+    idle = []
+    beside, plain = (Questions(real_encoder, alone=alone) for alone in (lambda: idle.append(1) or True, lambda: False))
+    for question in ("How do I pay?", "", "E-1042 " * 40):
+        vector, made = beside.vector(question, partial(str, question))
+        assert made == question
+        assert np.array_equal(vector, plain.vector(question, list)[0])
+    assert len(idle) == 3
