@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,7 @@ from retriever.lexical.columns import Column, Scores, Share
 from retriever.types import Mask, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class LexicalScores:
+class LexicalScores(NamedTuple):
     """What words say of some entries, each 0 to 1, shape (entries,).
 
     `question`: the share of the question's words in the entry's questions; `words`: in the whole entry; `pairs`: of its
