@@ -120,9 +120,9 @@ class Asked:
         total = words + pairs + exact
         if allowed is not None:
             total[~allowed] = 0
-        worth = np.flatnonzero(total)
+        worth = total.nonzero()[0]
         if len(worth) > count:
-            worth = worth[total[worth] >= np.partition(total, -count)[-count]]
+            worth = (total >= np.partition(total, -count)[-count]).nonzero()[0]
         return worth[np.argsort(-total[worth], kind="stable")[:count]]
 
 
