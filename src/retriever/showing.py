@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from retriever.highlight import asks_for_a_way
-from retriever.show import Card
+from retriever.show import Card, Stems
 from retriever.snapshot import Snapshot
 from retriever.types import Hit
 from retriever.weighing import Ranked
@@ -54,7 +54,7 @@ class Showing:
         if not cards:
             return ()
         lexical = self._snapshot.lexical
-        asked = {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
+        asked = Stems.of({stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))})
         way = asks_for_a_way(query)
         hits = [
             card.hit(
