@@ -1,4 +1,4 @@
-"""Candidates are weighed by the best cosine of each kind of passage, whichever way that is found soonest."""
+"""Candidates are weighed by the best cosine of each kind of passage, whichever way they are found soonest."""
 
 import json
 from datetime import date
@@ -8,6 +8,7 @@ import pytest
 
 from hashing import HashingEncoder
 from retriever import rows, weighing
+from retriever.ranking import WEIGHTS
 from retriever.search import Searcher
 from retriever.snapshot import KINDS
 from retriever.types import Filters
@@ -50,35 +51,41 @@ def snapshot(run_build, index, tmp_path):
     "filters", [EVERYTHING, Filters(kind="page"), Filters(lang="de"), Filters(tags=("a",)), Filters(lang="fr")]
 )
 @pytest.mark.parametrize("asked", ["ship sea", "card", "week tax fee", "nothing"])
-def test_the_best_of_each_kind_is_that_of_comparing_every_row(snapshot, filters, asked):
+def test_what_is_found_is_weighed_by_every_row_of_what_passes(snapshot, filters, asked):
     weighs, vector = Weighing(snapshot), HashingEncoder().encode([asked], "query")[0]
     permit = weighs.permit(filters, None)
-    passing = np.flatnonzero(snapshot.allowed(filters))
-    nearest, known = permit.near.nearest(vector, len(passing))
-    assert sorted(nearest) == passing.tolist()
-    best = weighs._compared(vector, passing)
-    if known is not None:
-        assert best.tolist() == weighs._with_sentences(known[:, passing], vector, passing).tolist()
+    ranked = weighs.rank(weighs.look_up(asked, permit), vector, permit, np.zeros(0, np.int64))
+    assert sorted(ranked.ordinals) == np.flatnonzero(snapshot.allowed(filters)).tolist()
     cosines = snapshot.vectors.compare(vector, np.arange(len(snapshot.owners)))
-    for at, ordinal in enumerate(passing):
-        for kind in range(len(KINDS)):
-            there = (snapshot.owners == ordinal) & (snapshot.kinds == kind)
-            assert best[kind, at] == cosines[there].max(initial=-1)
+    floor = snapshot.manifest.calibration.floor
+    for rank, ordinal in enumerate(ranked.ordinals):
+        of_kind = {
+            name: cosines[(snapshot.owners == ordinal) & (snapshot.kinds == kind)].max(initial=-1)
+            for kind, name in enumerate(KINDS)
+        }
+        assert ranked.cosines(rank) == cosines[snapshot.owners == ordinal].tolist()
+        best = max(of_kind.values())
+        question = max(of_kind["question"], of_kind["alternate"])
+        evidence = {"question": question if question > -1 else best, "entry": of_kind["entry"], "best": best}
+        parts = ranked.explanation(rank).parts
+        for name, cosine in evidence.items():
+            assert parts[name] == pytest.approx(WEIGHTS[name] * (cosine - floor) / (1 - floor), abs=2e-6)
 
 
 def test_entries_that_do_not_pass_are_not_compared(snapshot):
     weighs, vector = Weighing(snapshot), HashingEncoder().encode(["ship sea"], "query")[0]
-    nearest, _ = weighs.permit(Filters(lang="de"), None).near.nearest(vector, 9)
+    nearest = weighs.permit(Filters(lang="de"), None).near.nearest(vector, 9)
     assert snapshot.allowed(Filters(lang="de"))[nearest].all()
 
 
 @pytest.mark.parametrize("asked", ["ship sea", "card", "week tax fee"])
 def test_fewer_entries_than_there_are_are_the_nearest(snapshot, asked):
     weighs, vector = Weighing(snapshot), HashingEncoder().encode([asked], "query")[0]
-    every = np.arange(len(snapshot.starts) - 1)
-    best = weighs._compared(vector, every)[np.array(KINDS) != "sentence"].max(axis=0)
-    for wanted in range(1, len(every)):
-        nearest, _ = weighs.permit(Filters(kind="faq"), None).near.nearest(vector, wanted)
+    cosines = snapshot.vectors.compare(vector, np.arange(len(snapshot.owners)))
+    cosines[snapshot.kinds == KINDS.index("sentence")] = -1
+    best = np.maximum.reduceat(cosines, snapshot.starts[:-1])
+    for wanted in range(1, len(best)):
+        nearest = weighs.permit(Filters(kind="faq"), None).near.nearest(vector, wanted)
         faq = np.flatnonzero(snapshot.allowed(Filters(kind="faq")))
         assert len(nearest) == min(wanted, len(faq))
         assert best[nearest].min() >= np.sort(best[faq])[-len(nearest)] - 0.01

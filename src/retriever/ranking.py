@@ -7,13 +7,12 @@ every question, so sums compare between questions, and an explanation is the par
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from functools import reduce
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.types import PassageKind, Rows
+from retriever.types import Rows
 
 Scores = NDArray[np.float32]
 
@@ -32,8 +31,7 @@ WEIGHTS: Mapping[str, float] = {
 PIN = 3.0
 """What a pin adds: more than all other evidence together can."""
 
-NOTHING = -1.0
-"""The cosine of a kind of passage that an entry does not have."""
+_BY_WEIGHT = np.array(list(WEIGHTS.values()), np.float32)[:, None]
 
 
 def related(cosine: Scores, floor: float) -> Scores:
@@ -41,30 +39,26 @@ def related(cosine: Scores, floor: float) -> Scores:
 
     `floor` is its mean cosine of texts that have nothing in common; with it, one set of weights serves any encoder.
     """
-    return ((cosine - floor) / (1 - floor)).astype(np.float32)
+    return ((cosine - floor) / (1 - floor)).astype(np.float32, copy=False)
 
 
-def best_by_kind(cosines: Scores, kinds: NDArray[np.uint8], starts: Rows, names: Sequence[PassageKind]) -> Scores:
-    """Return the highest cosine of each kind of passage in each entry, shape (kinds, entries); NOTHING for none.
+def dense_evidence(cosines: Scores, begin: Rows, end: Rows, asking: Rows, floor: float) -> Scores:
+    """Return the dense evidence of entries, shape (3, entries): the first three of WEIGHTS.
 
-    `cosines` and `kinds` are of the entries' rows one after another; `starts` is where each entry's rows begin. Every
-    entry has at least one row.
+    Args:
+        cosines: of the entries' rows one after another: an entry's first are of its question and alternates, if it has
+            any, and its last is of all of it as one text.
+        begin: where each entry's rows begin.
+        end: where they end.
+        asking: how many are of its question and alternates.
+        floor: see `related`.
     """
-    # All kinds in one array: what a kind costs is the call, not the numbers.
-    of_kind = np.where(kinds == np.arange(len(names), dtype=kinds.dtype)[:, None], cosines, np.float32(NOTHING))
-    highest: Scores = np.maximum.reduceat(of_kind, starts, axis=1)
-    return highest
-
-
-def dense_evidence(best: Mapping[PassageKind, Scores], floor: float) -> dict[str, Scores]:
-    """Return the dense evidence, from the highest cosine of each kind of passage."""
-    question = np.maximum(best["question"], best["alternate"])
+    # What asks and the rest in turn, all in one call: of no rows that gives the first of the rest.
+    highest = np.maximum.reduceat(cosines, np.array([begin, begin + asking]).T.ravel())
+    question, rest = highest[::2], highest[1::2]
+    best = np.maximum(question, rest)
     # A page text has no question of its own; its nearest text speaks for it.
-    nearest = reduce(np.maximum, best.values())
-    question = np.where(question == NOTHING, nearest, question)
-    # All three in one array, as above.
-    question, entry, nearest = related(np.array([question, best["entry"], nearest]), floor)
-    return {"question": question, "entry": entry, "best": nearest}
+    return related(np.array([np.where(asking, question, best), cosines[end - 1], best]), floor)
 
 
 def pin_key(question: str) -> str:
@@ -72,29 +66,25 @@ def pin_key(question: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", question).casefold().split()).rstrip(" ?!.？！。؟")
 
 
-def contributions(evidence: Mapping[str, Scores]) -> dict[str, Scores]:
-    """Return what each kind of evidence adds to each entry's score."""
-    return {name: WEIGHTS[name] * values for name, values in evidence.items()}
+def contributions(evidence: Scores) -> Scores:
+    """Return what each kind of evidence, a row for each of WEIGHTS, adds to each entry's score."""
+    return evidence * _BY_WEIGHT
 
 
-def fuse(parts: Mapping[str, Scores]) -> Scores:
-    """Return the score that orders entries: the sum of its parts."""
-    return reduce(np.add, parts.values())
+def order(scores: Scores) -> Rows:
+    """Return the positions of `scores` best first, of those that are the same the first."""
+    return np.argsort(-scores, kind="stable")
 
 
-def order(scores: Scores, ordinals: Rows) -> Rows:
-    """Return the positions of `ordinals` best first. Ties break by ordinal, which is the order of entry ids."""
-    return np.lexsort((ordinals, -scores)).astype(np.int64)
-
-
-def spans_of(starts: Rows, ordinals: Rows) -> tuple[Rows, Rows]:
-    """Return the rows of `ordinals` one after another, and where each entry's begin among them.
+def spans_of(starts: Rows, ordinals: Rows) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of `ordinals` one after another, and where each entry's begin and end among them.
 
     `starts` is where each entry's rows begin in the snapshot, and one more for the end.
     """
     first = starts[ordinals]
     counts = starts[ordinals + 1] - first
-    begin = np.cumsum(counts) - counts
+    end = np.cumsum(counts)
+    begin = end - counts
     rows = np.repeat(first - begin, counts)
     rows += np.arange(len(rows))
-    return rows, begin
+    return rows, begin, end

@@ -179,7 +179,7 @@ class Searcher:
         answered = faq and confidence >= least
         if cards and not answered and (len(pinned) or telling != self._english):
             missing = deciding.missing(query, words, cards[0], every_word=self._english)
-        hits = self._showing.hits(query, ranked, cards, vector, words, today, explain=explain)
+        hits = self._showing.hits(query, ranked, cards, words, today, explain=explain)
         done = time.perf_counter()
         return Answer(
             question=question,

@@ -29,6 +29,22 @@ _GAP = "\n\n"
 _FOUND: dict[str, FoundKind] = {"question": "question", "alternate": "alternate", "answer": "answer"}
 
 
+class Stems(NamedTuple):
+    """The stems of a question's words, each between blanks and with its rarity, and the sum of those."""
+
+    words: Sequence[tuple[str, float]]
+    total: float
+
+    @classmethod
+    def of(cls, rarities: Mapping[str, float]) -> Stems:
+        """Return the stems that have these rarities."""
+        return cls([(_apart((stem,)), rarity) for stem, rarity in rarities.items()], sum(rarities.values()) or 1.0)
+
+    def share(self, held: str) -> float:
+        """Return the share of them that are among `held`, stems between blanks: 0 to 1, the rarest count most."""
+        return sum([rarity for word, rarity in self.words if word in held]) / self.total
+
+
 class Card:
     """An entry made ready to be shown: what of a hit does not depend on the question asked, worked out once.
 
@@ -86,7 +102,7 @@ class Card:
         self,
         rank: int,
         cosines: Sequence[float],
-        asked: Mapping[str, float],
+        asked: Stems,
         validity: Validity,
         explanation: Explanation | None,
         *,
@@ -97,7 +113,7 @@ class Card:
         Args:
             rank: its place, from 1.
             cosines: of the question asked with each passage.
-            asked: the stems of the question's words, each with its rarity.
+            asked: the stems of the question's words.
             validity: whether the entry holds today.
             explanation: what ordered it, where that was asked for.
             way: whether the question asks how to do something.
@@ -105,19 +121,17 @@ class Card:
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
         passage = self._passages[nearest]
-        best = self._best_sentence(cosines, asked, way=way)
-        marked = self._marked(best)
-        sentence = self._passages[best]
+        marked = self._marked(self._best_sentence(cosines, asked, way=way))
         return Hit(
             rank=rank,
             entry_id=entry.id,
             score=round(min(max(cosines[nearest], -1.0), 1.0), 6),  # float32 can overshoot
             question=entry.question,
-            answer=AnswerText(self.text, self._html(sentence.number, marked)),
+            answer=AnswerText(self.text, self._html(marked)),
             passage=FoundPassage(
                 _FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None
             ),
-            highlight=Highlight(sentence.text, marked.offset + sentence.start, marked.offset + sentence.end),
+            highlight=Highlight(self.text[marked.start : marked.end], marked.start, marked.end),
             source=entry.source,
             link=marked.link,
             tags=entry.tags,
@@ -133,16 +147,11 @@ class Card:
             validity=validity,
         )
 
-    def _best_sentence(self, cosines: Sequence[float], asked: Mapping[str, float], *, way: bool) -> int:
+    def _best_sentence(self, cosines: Sequence[float], asked: Stems, *, way: bool) -> int:
         """Return the place among the passages of the sentence that answers best."""
-        sentences, total = self._that_may_answer(way=way), sum(asked.values()) or 1.0
-        words = [(_apart((stem,)), rarity) for stem, rarity in asked.items()]
-
-        def share(number: int) -> float:
-            held = self._held_by(sentences[number])
-            return sum([rarity for word, rarity in words if word in held]) / total
-
-        return sentences[best_sentence([cosines[at] for at in sentences], share)]
+        sentences = self._that_may_answer(way=way)
+        near = [cosines[at] for at in sentences]
+        return sentences[best_sentence(near, lambda number: asked.share(self._held_by(sentences[number])))]
 
     def _that_may_answer(self, *, way: bool) -> list[int]:
         """Return the places among the passages of the sentences that may answer."""
@@ -172,27 +181,30 @@ class Card:
             html = mark(paragraph.html, paragraph.text, sentence.start, sentence.end)
             begin = _alike(paragraph.html, html)
             kept = _alike(paragraph.html[begin:][::-1], html[begin:][::-1])
-            shown = self._shown[at] = _Marked(begin, html[begin : len(html) - kept], kept, offset, link)
+            middle, start, end = html[begin : len(html) - kept], offset + sentence.start, offset + sentence.end
+            shown = self._shown[at] = _Marked(sentence.number, begin, middle, kept, start, end, link)
         return shown
 
-    def _html(self, number: int, marked: _Marked) -> str:
-        """Return the answer's HTML with what is marked in its paragraph of this number."""
-        return "\n".join(
-            marked.within(paragraph.html) if at == number else paragraph.html
-            for at, paragraph in enumerate(self.entry.answer, start=1)
-        )
+    def _html(self, marked: _Marked) -> str:
+        """Return the answer's HTML with the sentence marked."""
+        html = [paragraph.html for paragraph in self.entry.answer]
+        html[marked.number - 1] = marked.within(html[marked.number - 1])
+        return "\n".join(html)
 
 
 class _Marked(NamedTuple):
     """A sentence marked in the HTML of its paragraph: how much of that stands before and after the `middle`.
 
-    `offset` is where the paragraph begins in the text of the answer, `link` leads to the sentence.
+    `number` is the paragraph's, `start` and `end` are where the sentence stands in the text of the answer, `link` leads
+    to it.
     """
 
+    number: int
     before: int
     middle: str
     after: int
-    offset: int
+    start: int
+    end: int
     link: str | None
 
     def within(self, html: str) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import islice
-
-import numpy as np
 
 from retriever.highlight import asks_for_a_way
-from retriever.show import Card
+from retriever.show import Card, Stems
 from retriever.snapshot import Snapshot
-from retriever.types import Hit, Vectors
+from retriever.types import Hit
 from retriever.weighing import Ranked
 
 _KEPT_CARDS = 1000  # about 5 KB each
@@ -45,7 +42,6 @@ class Showing:
         query: str,
         ranked: Ranked,
         cards: Sequence[Card],
-        vector: Vectors,
         words: Sequence[str],
         today: date,
         *,
@@ -53,25 +49,22 @@ class Showing:
     ) -> tuple[Hit, ...]:
         """Return the first of what was found, whose `cards` are given, as hits.
 
-        `vector` is the vector of `query`, `words` are those of it that carry matter.
+        `words` are those of `query` that carry matter.
         """
         if not cards:
             return ()
-        lexical, starts = self._snapshot.lexical, self._snapshot.starts
-        asked = {stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))}
-        spans = [starts[ordinal : ordinal + 2].tolist() for ordinal in ranked.ordinals[: len(cards)].tolist()]
-        rows = np.concatenate([np.arange(start, stop) for start, stop in spans])
+        lexical = self._snapshot.lexical
+        asked = Stems.of({stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))})
         way = asks_for_a_way(query)
-        cosines = iter(self._snapshot.vectors.compare(vector, rows).tolist())
         hits = [
             card.hit(
                 rank + 1,
-                list(islice(cosines, stop - start)),
+                ranked.cosines(rank),
                 asked,
                 card.entry.validity(today),
                 ranked.explanation(rank) if explain else None,
                 way=way,
             )
-            for rank, (card, (start, stop)) in enumerate(zip(cards, spans, strict=True))
+            for rank, card in enumerate(cards)
         ]
         return tuple(hits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from retriever.defaults import MAX_K
 from retriever.lexical import Asked
-from retriever.ranking import NOTHING, PIN, best_by_kind, contributions, dense_evidence, fuse, order, spans_of
-from retriever.rows import ByteRows, byte_rows
+from retriever.ranking import PIN, WEIGHTS, contributions, dense_evidence, order, spans_of
+from retriever.rows import byte_rows
 from retriever.snapshot import KINDS, Snapshot
 from retriever.types import Allowed, Explanation, Filters, Mask, Rows, Vectors
 
@@ -30,17 +31,30 @@ _NOTHING_ASKED = Filters()
 class Ranked:
     """The candidates in order: ordinals and their scores, shape (candidates,).
 
-    The `parts` that scores are the sums of stand in another order, in which `place` is where each candidate stands.
+    What they were weighed by stands in another order, in which `place` is where each candidate stands.
+
+    Args:
+        parts: what the scores are the sums of, shape (kinds of evidence, candidates).
+        rows: the cosines of the candidates' rows, and where each one's begin and end.
     """
 
     ordinals: Rows
     scores: Scores
-    parts: dict[str, Scores]
     place: Rows
+    parts: Scores
+    rows: tuple[Scores, Rows, Rows]
+
+    def cosines(self, rank: int) -> list[float]:
+        """Return the cosine of each passage of the candidate at `rank`, counted from 0."""
+        cosines, begin, end = self.rows
+        place = self.place[rank]
+        found: list[float] = cosines[begin[place] : end[place]].tolist()
+        return found
 
     def explanation(self, rank: int) -> Explanation:
         """Return what ordered the candidate at `rank`, counted from 0."""
-        parts = {name: round(float(part[self.place[rank]]), 6) for name, part in self.parts.items()}
+        added = self.parts[:, self.place[rank]].tolist()
+        parts = {name: round(part, 6) for name, part in zip((*WEIGHTS, "pinned"), added, strict=False)}
         return Explanation(round(sum(parts.values()), 6), parts)
 
 
@@ -55,7 +69,7 @@ class Permit:
     most: int
     mask: Mask | None
     rows: Allowed | None
-    near: _Near | _Roughly | None
+    near: Near | None
 
 
 class ByWords(NamedTuple):
@@ -65,65 +79,24 @@ class ByWords(NamedTuple):
     best: Rows
 
 
-class _Near:
-    """The rows of some entries that are no sentences, by entry and kind: what a question is compared with first.
+class Near:
+    """The rows of some entries that are no sentences: what a question is compared with first.
 
     Sentences are many, and their cosines of use only for entries that are candidates.
-
-    Args:
-        snapshot: whose rows they are.
-        mask: which entries, shape (entries,).
-        together: whether the vectors are laid side by side, which takes their memory once more.
     """
 
-    def __init__(self, snapshot: Snapshot, mask: Mask, *, together: bool) -> None:
-        rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
-        # The cell of each row in a table of the best cosine by kind and entry. Most have one row alone, of which
-        # nothing is the best, and those come first; the rows of the others stand one cell after another.
-        cells = snapshot.kinds[rows].astype(np.int64) * len(mask) + snapshot.owners[rows]
-        _, cell_of, held = np.unique(cells, return_inverse=True, return_counts=True)
-        shared = held[cell_of] > 1
-        by_cell = np.lexsort((cells, shared))
-        rows, cells, alone = rows[by_cell], cells[by_cell], int(np.count_nonzero(~shared))
-        self._alone = cells[:alone]
-        self._shared, self._begin = np.unique(cells[alone:], return_index=True)
-        self._entries = len(mask)
-        self._ordinals: Rows = np.unique(snapshot.owners[rows]).astype(np.int64)
-        self._compare: Callable[[Vectors], Scores] = (
-            snapshot.vectors.beside(rows) if together else lambda vector: snapshot.vectors.compare(vector, rows)
-        )
-
-    def nearest(self, vector: Vectors, wanted: int) -> tuple[Rows, Scores]:
-        """Return the ordinals of the `wanted` nearest entries, and the best cosines of all: see `_best`."""
-        best, ordinals = self._best(vector), self._ordinals
-        if len(ordinals) > wanted:
-            ordinals = ordinals[np.argpartition(best.max(axis=0)[ordinals], -wanted)[-wanted:]]
-        return ordinals, best
-
-    def _best(self, vector: Vectors) -> Scores:
-        """Return the best cosine of each kind of passage in each entry, shape (kinds, entries); NOTHING for none."""
-        best, cosines = np.full(len(KINDS) * self._entries, NOTHING, np.float32), self._compare(vector)
-        best[self._alone] = cosines[: len(self._alone)]
-        if len(self._shared):
-            best[self._shared] = np.maximum.reduceat(cosines[len(self._alone) :], self._begin)
-        return best.reshape(len(KINDS), self._entries)
-
-
-class _Roughly:
-    """The same rows as bytes, which only choose the entries: all of their rows are then compared as they are."""
-
-    def __init__(self, rows: ByteRows, owners: NDArray[np.int32]) -> None:
-        """`owners` are the entries of the `rows`, ascending."""
+    def __init__(self, owners: NDArray[np.int32], compare: Callable[[Vectors], Scores]) -> None:
+        """`owners` are the entries of the rows, ascending; `compare` gives about the cosine of each row."""
         ordinals, self._begin = np.unique(owners, return_index=True)
         self._ordinals: Rows = ordinals.astype(np.int64)
-        self._rows = rows
+        self._compare = compare
 
-    def nearest(self, vector: Vectors, wanted: int) -> tuple[Rows, None]:
-        """Return the ordinals of about the `wanted` nearest entries, and no cosines."""
+    def nearest(self, vector: Vectors, wanted: int) -> Rows:
+        """Return the ordinals of about the `wanted` nearest entries."""
         if len(self._ordinals) <= wanted:
-            return self._ordinals, None
-        best = np.maximum.reduceat(self._rows.compare(vector), self._begin)
-        return self._ordinals[np.argpartition(best, -wanted)[-wanted:]], None
+            return self._ordinals
+        best = np.maximum.reduceat(self._compare(vector), self._begin)
+        return self._ordinals[np.argpartition(best, -wanted)[-wanted:]]
 
 
 class Weighing:
@@ -132,10 +105,9 @@ class Weighing:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._permits: dict[Hashable, Permit] = {}
-        self._together: tuple[bytes, _Near | _Roughly] | None = None
-        self._sentences = np.flatnonzero(snapshot.kinds == _SENTENCE)
-        held = np.bincount(snapshot.owners[self._sentences], minlength=len(snapshot.starts) - 1)
-        self._sentences_begin = np.concatenate([[0], np.cumsum(held)])
+        self._together: tuple[bytes, Near] | None = None
+        asking = snapshot.owners[snapshot.kinds < KINDS.index("answer")]
+        self._asking = np.bincount(asking, minlength=len(snapshot.starts) - 1)
 
     def permit(self, filters: Filters, today: date | None) -> Permit:
         """Return what `filters` let pass, and of it what holds `today` if a day is given.
@@ -159,25 +131,34 @@ class Weighing:
         permitted = int(np.count_nonzero(mask))
         near = None
         if snapshot.manifest.nearest.kind == "exact":
-            near = self._laid(mask) if filters == _NOTHING_ASKED else _Near(snapshot, mask, together=False)
+            near = self._laid(mask) if filters == _NOTHING_ASKED else self._near(mask, together=False)
         if permitted == len(mask):
             return Permit(permitted, len(snapshot.owners), None, None, near)
         rows = Allowed.of(mask[snapshot.owners])
         return Permit(permitted, rows.count, mask, rows, near)
 
-    def _laid(self, mask: Mask) -> _Near | _Roughly:
+    def _laid(self, mask: Mask) -> Near:
         """Return the rows that questions without filters are compared with: together, as bytes where that can be.
 
         Most questions have none. Another day has the same as long as the same entries hold.
         """
         which = mask.tobytes()
         if self._together is None or self._together[0] != which:
-            snapshot = self._snapshot
-            rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
-            laid = byte_rows(rows, snapshot.vectors.get)
-            near = _Roughly(laid, snapshot.owners[rows]) if laid else _Near(snapshot, mask, together=True)
-            self._together = which, near
+            self._together = which, self._near(mask, together=True)
         return self._together[1]
+
+    def _near(self, mask: Mask, *, together: bool) -> Near:
+        """Return the rows of the entries of `mask`; laid together, which takes memory once more, or where they are."""
+        snapshot, vectors = self._snapshot, self._snapshot.vectors
+        rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
+        compare: Callable[[Vectors], Scores]
+        if not together:
+            compare = partial(vectors.compare, rows=rows)
+        elif laid := byte_rows(rows, vectors.get):
+            compare = laid.compare
+        else:
+            compare = vectors.beside(rows)
+        return Near(snapshot.owners[rows], compare)
 
     def look_up(self, query: str, permit: Permit) -> ByWords:
         """Return what the words of a question say, ready to rank by: all that can be told without its vector."""
@@ -187,45 +168,21 @@ class Weighing:
     def rank(self, by_words: ByWords, vector: Vectors, permit: Permit, pinned: Rows) -> Ranked:
         """Return the candidates for a question in order. Those `pinned`, ordinals that pass, come first."""
         snapshot = self._snapshot
-        wanted, known = min(_NEAREST_ENTRIES, permit.entries), None
-        if permit.near is None:
-            nearest = self._found(vector, wanted, permit)
-        else:
-            nearest, known = permit.near.nearest(vector, wanted)
-        ordinals = _union(nearest, by_words.best, pinned)
-        if known is None:
-            best = self._compared(vector, ordinals)
-        else:
-            best = self._with_sentences(known[:, ordinals], vector, ordinals)
+        wanted = min(_NEAREST_ENTRIES, permit.entries)
+        near = permit.near.nearest(vector, wanted) if permit.near else self._found(vector, wanted, permit)
+        ordinals = _union(near, by_words.best, pinned)
         if not len(ordinals):
-            return Ranked(ordinals, np.zeros(0, np.float32), {}, ordinals)
-        evidence = dense_evidence(dict(zip(KINDS, best, strict=True)), snapshot.manifest.calibration.floor)
+            return _NONE
+        rows, begin, end = spans_of(snapshot.starts, ordinals)
+        cosines = snapshot.vectors.compare(vector, rows)
+        dense = dense_evidence(cosines, begin, end, self._asking[ordinals], snapshot.manifest.calibration.floor)
         words = by_words.asked.scores(ordinals)
-        evidence |= {"words_question": words.question, "words": words.words}
-        evidence |= {"pairs": words.pairs, "exact": words.exact}
-        parts = contributions(evidence)
+        parts = contributions(np.concatenate([dense, words]))
         if len(pinned):
-            parts["pinned"] = np.where(np.isin(ordinals, pinned), np.float32(PIN), np.float32(0))
-        scores = fuse(parts)
-        place = order(scores, ordinals)
-        return Ranked(ordinals[place], scores[place], parts, place)
-
-    def _with_sentences(self, best: Scores, vector: Vectors, ordinals: Rows) -> Scores:
-        """Return `best`, shape (kinds, ordinals), with the best cosine of the sentences of each of `ordinals`."""
-        begin = self._sentences_begin
-        having = np.flatnonzero(begin[ordinals + 1] > begin[ordinals])
-        if len(having):
-            places, starts = spans_of(begin, ordinals[having])
-            cosines = self._snapshot.vectors.compare(vector, self._sentences[places])
-            best[_SENTENCE, having] = np.maximum.reduceat(cosines, starts)
-        return best
-
-    def _compared(self, vector: Vectors, ordinals: Rows) -> Scores:
-        """Return the best cosine of each kind in each of `ordinals`, shape (kinds, ordinals)."""
-        if not len(ordinals):
-            return np.zeros((len(KINDS), 0), np.float32)
-        rows, begin = spans_of(self._snapshot.starts, ordinals)
-        return best_by_kind(self._snapshot.vectors.compare(vector, rows), self._snapshot.kinds[rows], begin, KINDS)
+            parts = np.vstack([parts, np.where(np.isin(ordinals, pinned), np.float32(PIN), np.float32(0))])
+        scores = parts.sum(axis=0)
+        place = order(scores)
+        return Ranked(ordinals[place], scores[place], place, parts, (cosines, begin, end))
 
     def _found(self, vector: Vectors, wanted: int, permit: Permit) -> Rows:
         """Return the ordinals of the `wanted` nearest entries, of those that a rough index finds."""
@@ -237,6 +194,10 @@ class Weighing:
             if len(nearest) >= wanted or len(rows) < count or count >= permit.most:
                 return nearest
             count = min(count * 4, permit.most)
+
+
+_NO_ROWS, _NO_SCORES = np.zeros(0, np.int64), np.zeros(0, np.float32)
+_NONE = Ranked(_NO_ROWS, _NO_SCORES, _NO_ROWS, _NO_SCORES, (_NO_SCORES, _NO_ROWS, _NO_ROWS))
 
 
 def _union(*parts: Rows) -> Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,7 @@ from retriever.lexical.columns import Column, Scores, Share
 from retriever.types import Mask, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class LexicalScores:
+class LexicalScores(NamedTuple):
     """What words say of some entries, each 0 to 1, shape (entries,).
 
     `question`: the share of the question's words in the entry's questions; `words`: in the whole entry; `pairs`: of its
@@ -120,9 +120,9 @@ class Asked:
         total = words + pairs + exact
         if allowed is not None:
             total[~allowed] = 0
-        worth = np.flatnonzero(total)
+        worth = total.nonzero()[0]
         if len(worth) > count:
-            worth = worth[total[worth] >= np.partition(total, -count)[-count]]
+            worth = (total >= np.partition(total, -count)[-count]).nonzero()[0]
         return worth[np.argsort(-total[worth], kind="stable")[:count]]
 
 

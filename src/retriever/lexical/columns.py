@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.lexical.terms import Keys, asked_key
+from retriever.lexical.terms import asked_key
 
 Scores = NDArray[np.float32]
 
@@ -75,36 +75,38 @@ class TermIndex:
 
     def column(self, term: str) -> Column:
         """Return the entries that hold a term, and its BM25 in each."""
-        return self.columns((asked_key(term),))[0]
+        key = asked_key(term)
+        return self._kept.get(key) or self.columns((key,))[0]
 
     def columns(self, keys: Sequence[int]) -> list[Column]:
         """Return the column of each of the terms whose distinct keys these are, empty where no entry has the term.
 
         Those looked up last are kept.
         """
-        columns = {key: self._kept.get(key) for key in keys}
-        new = [key for key, column in columns.items() if column is None]
-        if new:
-            found = dict(zip(new, self._look_up(np.array(new, np.uint64)), strict=True))
-            if len(self._kept) >= _KEPT_COLUMNS:
-                self._kept.clear()
-            self._kept.update(found)
-            columns |= found
-        return [column for column in columns.values() if column is not None]
+        kept = list(map(self._kept.get, keys))
+        new = [key for key, column in zip(keys, kept, strict=True) if column is None]
+        found = self._look_up(new) if new else {}
+        return [column or found[key] for key, column in zip(keys, kept, strict=True)]
 
-    def _look_up(self, keys: Keys) -> list[Column]:
+    def _look_up(self, keys: Sequence[int]) -> dict[int, Column]:
+        """Return the columns of terms by their keys, and keep them."""
+        wanted = np.array(keys, np.uint64)
+        places = self._keys.searchsorted(wanted)
+        held = self._keys.take(places, mode="clip") == wanted if len(self._keys) else np.zeros(len(keys), np.bool_)
         none = Column(self._entries[:0], self._values[:0], 0.0, self.unknown)
-        if not len(self._keys):
-            return [none] * len(keys)
-        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        known = (self._keys[found] == keys).tolist()
-        return [self._column(at) if held else none for at, held in zip(found.tolist(), known, strict=True)]
+        found = {
+            key: self._column(place) if known else none
+            for key, place, known in zip(keys, places.tolist(), held.tolist(), strict=True)
+        }
+        if len(self._kept) >= _KEPT_COLUMNS:
+            self._kept.clear()
+        self._kept.update(found)
+        return found
 
     def _column(self, at: int) -> Column:
         """Return the column of the term that stands at `at`."""
         start, stop = self._starts[at : at + 2].tolist()
-        most, rarity = float(self._most[at]), self.idf(stop - start)
-        return Column(self._entries[start:stop], self._values[start:stop], most, rarity)
+        return Column(self._entries[start:stop], self._values[start:stop], self._most.item(at), self.idf(stop - start))
 
     def idf(self, held: int) -> float:
         """Return the rarity of a term that `held` entries have; one that none has is rarest."""

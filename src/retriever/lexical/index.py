@@ -137,5 +137,4 @@ class Lexical:
 
     def _rarity_of(self, held: int) -> float:
         """Return the rarity of what `held` entries have: 1 for a single entry, near 0 for most of them."""
-        count = self._words.count
-        return float(np.log(1 + (count - held + 0.5) / (held + 0.5)) / np.log(1 + (count - 0.5) / 1.5))
+        return self._words.idf(held) / self._words.idf(1)
