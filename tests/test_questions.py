@@ -1,5 +1,6 @@
 """Questions become vectors: remembered, or made, beside other work where nobody else wants the cores."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -33,12 +34,21 @@ def test_nothing_is_remembered_unless_that_is_said():
     assert encoder.encoded == ["a", "a"]
 
 
+def test_threads_may_ask_side_by_side():
+    questions = Questions(HashingEncoder(), remember=3)
+    texts = [f"word {at * 7 % 11}" for at in range(5000)]
+    alone = {text: HashingEncoder().encode([text], "query")[0] for text in set(texts)}
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: questions.vector(text, list)[0], texts))
+    assert all(np.array_equal(vector, alone[text]) for text, vector in zip(texts, found, strict=True))
+
+
 @pytest.mark.model
 def test_beside_other_work_or_not_the_vector_is_the_same(real_encoder):
-    idle = []
-    beside, plain = (Questions(real_encoder, alone=alone) for alone in (lambda: idle.append(1) or True, lambda: False))
+    asked = []
+    beside, plain = (Questions(real_encoder, idle=idle) for idle in (lambda: asked.append(1) or True, lambda: False))
     for question in ("How do I pay?", "", "E-1042 " * 40):
         vector, made = beside.vector(question, partial(str, question))
         assert made == question
         assert np.array_equal(vector, plain.vector(question, list)[0])
-    assert len(idle) == 3
+    assert len(asked) == 3

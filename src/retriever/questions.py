@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,27 +18,36 @@ class Questions:
     Args:
         encoder: makes the vectors.
         remember: of how many questions, the last that were asked, the vectors are kept.
-        alone: tells whether nobody else wants the machine's cores now; never, unless it is given.
+        idle: tells whether a core has nothing to do; never, unless it is given.
     """
 
-    def __init__(self, encoder: Encoder, *, remember: int = 0, alone: Callable[[], bool] | None = None) -> None:
+    def __init__(self, encoder: Encoder, *, remember: int = 0, idle: Callable[[], bool] | None = None) -> None:
         self._encoder = encoder
         self._remember = remember
-        self._alone = alone
+        self._idle = idle
         self._kept: dict[str, Vectors] = {}
+        self._lock = threading.Lock()
 
     def vector(self, question: str, work: Callable[[], Made]) -> tuple[Vectors, Made]:
         """Return the vector of a question, shape (dimension,), not to be changed, and what `work` makes."""
-        kept = self._kept.pop(question, None) if self._remember else None
-        if kept is not None:
-            vector, made = kept, work()
-        elif self._alone is not None and isinstance(self._encoder, OnnxEncoder) and self._alone():
+        vector = self._remembered(question)
+        if vector is not None:
+            made = work()
+        elif self._idle is not None and isinstance(self._encoder, OnnxEncoder) and self._idle():
             vector, made = self._encoder.encode_beside(question, "query", work)
         else:
             vector, made = self._encoder.encode([question], "query")[0], work()
         if self._remember:
             vector.setflags(write=False)
-            self._kept[question] = vector  # the last one is the youngest
-            while len(self._kept) > self._remember:
-                self._kept.pop(next(iter(self._kept)), None)
+            self._keep(question, vector)
         return vector, made
+
+    def _remembered(self, question: str) -> Vectors | None:
+        with self._lock:
+            return self._kept.pop(question, None)
+
+    def _keep(self, question: str, vector: Vectors) -> None:
+        with self._lock:
+            self._kept[question] = vector  # the last is the one that was asked last
+            if len(self._kept) > self._remember:
+                del self._kept[next(iter(self._kept))]

@@ -61,17 +61,17 @@ class Searcher:
         message: str = DEFAULT_MESSAGE,
         expired: Expired = "withhold",
         remember: int = 0,
-        alone: Callable[[], bool] | None = None,
+        idle: Callable[[], bool] | None = None,
         today: Callable[[], date] = date.today,
     ) -> None:
         """Ask `snapshot` with `encoder`; the vectors of the last `remember` questions need no encoding again.
 
-        While `alone` says that a core is idle, a question is encoded on it and on this one.
+        While `idle` says that a core has nothing to do, it helps to encode a question.
         """
         _check_encoder(snapshot.manifest.encoder, encoder.spec)
         self._snapshot = snapshot
         self._encoder = encoder
-        self._questions = Questions(encoder, remember=remember, alone=alone)
+        self._questions = Questions(encoder, remember=remember, idle=idle)
         self._min_confidence = min_confidence
         self._message = message
         self._expired = expired

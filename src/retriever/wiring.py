@@ -93,11 +93,16 @@ def run_preview(settings: Settings) -> Preview:
     return preview(settings.corpus, settings.index, lang=settings.lang)
 
 
-def open_searcher(settings: Settings, spare: Encoder | None = None, shared: SharedFiles | None = None) -> Searcher:
+def open_searcher(
+    settings: Settings,
+    spare: Encoder | None = None,
+    shared: SharedFiles | None = None,
+    idle: Callable[[], bool] | None = None,
+) -> Searcher:
     """Open the index for questions, with the encoder that it was made with unless `settings` name another.
 
     `spare` is one that is loaded already, to be used where it is the same; `shared` is where files are that other
-    processes have read.
+    processes have read; `idle` tells whether a core has nothing to do, which can then help.
     """
     folder = Path(settings.model).expanduser()
     wanted = str(folder.resolve()) if folder.is_dir() else "+".join(names_of(settings.model))
@@ -112,6 +117,7 @@ def open_searcher(settings: Settings, spare: Encoder | None = None, shared: Shar
         message=settings.message,
         expired=settings.expired,
         remember=settings.remember,
+        idle=idle,
     )
 
 
@@ -131,17 +137,20 @@ def encoder_to_share(settings: Settings) -> Encoder | None:
 
 
 def watched_index(
-    settings: Settings, spare: Encoder | None = None, shared: SharedFiles | None = None
+    settings: Settings,
+    spare: Encoder | None = None,
+    shared: SharedFiles | None = None,
+    idle: Callable[[], bool] | None = None,
 ) -> tuple[Callable[[], Searcher], Callable[[], str | None]]:
     """Return what a server opens its index with, as often as it changes, and what tells the id of the one to open.
 
     The encoder stays loaded from one snapshot to the next where both were made with it; `spare` is loaded already, and
-    `shared` with other processes is what each reads of a snapshot.
+    `shared` with other processes is what each reads of a snapshot. `idle` tells whether a core has nothing to do.
     """
 
     def open_next() -> Searcher:
         nonlocal spare
-        searcher = open_searcher(settings, spare, shared)
+        searcher = open_searcher(settings, spare, shared, idle)
         spare = searcher.encoder
         return searcher
 
