@@ -183,24 +183,25 @@ def test_a_connection_is_counted_until_it_ends_and_once(share, connect, end):
 # --- questions ----------------------------------------------------------------------------------------------------
 
 
-def test_a_question_is_alone_if_no_worker_works_on_another():
+@pytest.mark.parametrize(("cores", "most"), [(1, 0), (2, 1), (3, 1), (8, 4)])
+def test_cores_are_to_spare_while_each_question_could_have_two(cores, most):
     a, b = two(Board(2))
-    assert a.alone
-    a.asking(+1)
-    assert a.alone
-    b.asking(+1)
-    assert not a.alone
-    assert not b.alone
-    a.asking(-1)
-    assert b.alone
+    assert (a.asked, b.asked) == (0, 0)
+    for under_way in range(6):
+        assert a.spare(cores) == b.spare(cores) == (under_way <= most)
+        (a, b)[under_way % 2].asking(+1)
+    assert (a.asked, b.asked) == (3, 3)
+    a.asking(-3)
+    b.asking(-3)
+    assert b.spare(2)
 
 
 def test_what_a_dead_worker_asked_does_not_count():
     a, b = two(Board(2))
     a.asking(+2)
-    assert not b.alone
+    assert not b.spare(2)
     b.clear(0)
-    assert b.alone
+    assert b.spare(2)
 
 
 def test_a_single_worker_has_a_board_too():
@@ -209,4 +210,4 @@ def test_a_single_worker_has_a_board_too():
     board.connections(+1)
     assert board.emptier() == []
     board.asking(+2)
-    assert not board.alone
+    assert board.asked == 2

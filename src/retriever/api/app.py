@@ -21,6 +21,7 @@ from fastapi.staticfiles import StaticFiles
 import retriever
 from retriever.api.admin import Admin, add_admin
 from retriever.api.asking import Asking
+from retriever.api.board import Board
 from retriever.api.browse import add_browse
 from retriever.api.component import add_component
 from retriever.api.corpus import add_corpus
@@ -56,6 +57,7 @@ def create_app(
     feedback: Feedback | None = None,
     log_questions: bool = False,
     admin: Admin | None = None,
+    board: Board | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -63,8 +65,10 @@ def create_app(
     Questions are answered on `threads` threads; `queue` are taken at once, the others told to come again. It takes no
     request for as long as the index is being opened, but at most for `patience` seconds. Pages of the sites `origins`
     may ask from where they are. `site` is what the owner made of the page. `feedback` keeps what askers say of answers,
-    and with `log_questions` what they ask. `admin` is what its owner may do over HTTP.
+    and with `log_questions` what they ask. `admin` is what its owner may do over HTTP. `board` is shared with other
+    workers, if there are any.
     """
+    board = board or Board()
     service = Service(open_searcher, wanted)
     log = QuestionLog(feedback.note) if feedback and log_questions else None
     answering = Threads(threads)
@@ -98,8 +102,8 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     answer = _answer_of(service, k, note)
-    app.add_middleware(Asking, answer=answer, threads=answering)
-    app.add_middleware(Guard, max_body=max_body, queue=queue)
+    app.add_middleware(Asking, answer=answer, threads=answering, board=board)
+    app.add_middleware(Guard, max_body=max_body, queue=queue, board=board)
     if origins:  # outside of the guard, so that a page may read why it was refused
         app.add_middleware(Origins, origins=origins)
     add_problem_handlers(app)

@@ -65,12 +65,16 @@ class Board:
         self._add(self._asking, change)
 
     @property
-    def alone(self) -> bool:
-        """Whether no more than one question is being worked on, by all workers together.
+    def asked(self) -> int:
+        """How many questions this worker works on."""
+        return self._asking[self._mine]
+
+    def spare(self, cores: int) -> bool:
+        """Tell whether each question that a worker works on could have two of so many cores.
 
         A worker that was stopped in the middle of a question still works on it.
         """
-        return sum(self._asking) <= 1
+        return 2 * sum(self._asking) <= cores
 
     def _add(self, cells: memoryview[int], change: int) -> None:
         with self._lock:

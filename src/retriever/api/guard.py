@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from retriever.api.board import Board
 from retriever.api.problems import SAFE_HEADERS, FieldProblem, problem
 
 # A body of some kilobytes arrives at once; one that trickles holds a connection for nothing.
@@ -22,13 +23,20 @@ class TooLargeError(Exception):
 
 
 class Guard:
-    """ASGI middleware: 413, 415, 408 and 503 before the body is parsed, and the headers that browsers heed."""
+    """ASGI middleware: 413, 415, 408 and 503 before the body is parsed, and the headers that browsers heed.
 
-    def __init__(self, app: ASGIApp, max_body: int, queue: int) -> None:
+    Args:
+        app: answers what is let in.
+        max_body: the most bytes of a body.
+        queue: how many requests this worker takes at once.
+        board: where it says how many it has taken.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int, queue: int, board: Board) -> None:
         self._app = app
         self._max_body = max_body
         self._queue = queue
-        self._asking = 0
+        self._board = board
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +58,7 @@ class Guard:
     async def _taken(self, scope: Scope, receive: Receive) -> bytes | Response | None:
         """Return the body, or why it is not taken; None if the client hung up before it was sent."""
         headers = Headers(scope=scope)
-        if self._asking >= self._queue and _piles_up(scope["path"]):
+        if self._board.asked >= self._queue and _piles_up(scope["path"]):
             return _full
         if scope["method"] == "POST" and not _is_taken(scope["path"], headers):
             return _refuse(415, "is not sent as JSON; say Content-Type: application/json")
@@ -66,14 +74,14 @@ class Guard:
         """Hand the request on, unless as many as can be answered in time came in while its body was read."""
         if not _piles_up(scope["path"]):
             await self._app(scope, receive, send)
-        elif self._asking >= self._queue:
+        elif self._board.asked >= self._queue:
             await _full(scope, receive, send)
         else:
-            self._asking += 1
+            self._board.asking(+1)
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._asking -= 1
+                self._board.asking(-1)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         """Return the body; None if the client hung up before it was sent."""

@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import sys
+from functools import partial
 
 import uvicorn
 
@@ -76,7 +77,7 @@ def run_server(settings: Settings) -> None:
     # One thread for a question: an encoder that has no others can be forked.
     encoder = encoder_to_share(settings) if count > 1 else None
     shared = SharedFiles() if count > 1 else None
-    config = _config(settings, site, threads, 0 if count == 1 else _PATIENCE_SECONDS, encoder, shared)
+    config = _config(settings, site, threads, 0 if count == 1 else _PATIENCE_SECONDS, encoder, shared, board)
 
     def serve(number: int, first: bool) -> None:
         board.take(number)
@@ -95,9 +96,10 @@ def _config(
     patience: float,
     encoder: Encoder | None,
     shared: SharedFiles | None,
+    board: Board,
 ) -> uvicorn.Config:
     """Return the application and how it is to be run, all loaded: what is made before a fork is there once for all."""
-    open_next, wanted = watched_index(settings, encoder, shared)
+    open_next, wanted = watched_index(settings, encoder, shared, partial(board.spare, os.cpu_count() or 1))
     app = create_app(
         open_next,
         wanted=wanted,
@@ -111,6 +113,7 @@ def _config(
         feedback=_usable(feedback_of(settings)),
         log_questions=settings.log_questions,
         admin=_admin(settings),
+        board=board,
     )
     config = uvicorn.Config(
         app,
