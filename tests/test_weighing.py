@@ -32,7 +32,7 @@ def compared(request, monkeypatch):
     """Compare what no filter bars as bytes, where that can be, and whole."""
     if request.param == "whole":
         monkeypatch.setattr(weighing, "byte_rows", lambda *_: None)
-    elif rows.byte_rows(np.arange(1), np.zeros((1, 64), np.float32).__getitem__) is None:
+    elif rows.byte_rows(np.arange(1), np.ones(1), np.zeros((1, 64), np.float32).__getitem__) is None:
         pytest.skip("vectors are not compared as bytes here")
     return request.param
 

@@ -5,6 +5,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 
 #include <immintrin.h>
+#include <math.h>
 
 #define FAST __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 #define INLINE static inline __attribute__((always_inline)) FAST
@@ -36,17 +37,25 @@ FAST void retriever_round_rows(const float *x, int64_t count, int64_t width, uin
     }
 }
 
-/* Give the product of each row with a vector of `width` numbers, a multiple of 64 and at most MOST. */
-FAST void retriever_compare_rows(const uint8_t *rows, const float *scales, int64_t count, int64_t width, const float *with,
-                                 float *products) {
+/* Give the highest product of the rows of each owner with a vector of `width` numbers, a multiple of 64 and at most MOST.
+ * Rows stand together by owner; `ends` is where those of each end. */
+FAST void retriever_best_rows(const uint8_t *rows, const float *scales, const int64_t *ends, int64_t owners,
+                              int64_t width, const float *with, float *best) {
     int8_t bytes[MOST];
     int32_t sum;
     const float scale = round_row(with, width, bytes, &sum);
-    for (int64_t r = 0; r < count; r++, rows += width) {
-        __m512i sums = _mm512_setzero_si512();
-        for (int64_t i = 0; i < width; i += BYTES)
-            sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(rows + i), _mm512_loadu_si512(bytes + i));
-        products[r] = (float)(_mm512_reduce_add_epi32(sums) - 128 * sum) * scales[r] * scale;
+    int64_t r = 0;
+    for (int64_t owner = 0; owner < owners; owner++) {
+        float most = -INFINITY;
+        for (; r < ends[owner]; r++, rows += width) {
+            __m512i sums = _mm512_setzero_si512();
+            for (int64_t i = 0; i < width; i += BYTES) {
+                sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(rows + i), _mm512_loadu_si512(bytes + i));
+            }
+            const float product = (float)(_mm512_reduce_add_epi32(sums) - 128 * sum) * scales[r] * scale;
+            most = product > most ? product : most;
+        }
+        best[owner] = most;
     }
 }
 
