@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from retriever import rows
+from retriever import compiled, rows
 
 
 def byte_rows(vectors, ends=None):
@@ -69,9 +69,9 @@ def test_other_widths_are_not_taken(width):
 
 
 def test_without_a_compiled_file_none_is_taken(monkeypatch):
-    monkeypatch.setattr(rows, "EXTENSION_SUFFIXES", [".none"])
-    rows._library.cache_clear()
+    monkeypatch.setattr(compiled, "EXTENSION_SUFFIXES", [".none"])
+    compiled.library.cache_clear()
     try:
         assert byte_rows(np.zeros((1, 64), np.float32)) is None
     finally:
-        rows._library.cache_clear()
+        compiled.library.cache_clear()
