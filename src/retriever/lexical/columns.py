@@ -25,16 +25,15 @@ class Postings:
         compiled = library()
         self._add = compiled and compiled.retriever_add_columns
 
-    def sums(self, columns: Sequence[Column], count: int) -> NDArray[np.float64]:
-        """Return the sum of `columns`, which are of these postings, in every one of `count` entries."""
+    def add(self, columns: Sequence[Column], sums: NDArray[np.float64]) -> None:
+        """Add `columns`, which are of these postings, to the sums of the entries, shape (entries,)."""
         if self._add:
-            sums = np.zeros(count)
             spans = array("q", [edge for column in columns for edge in (column.start, column.stop)])
             self._add(*self._at, spans.buffer_info()[0], len(columns), sums.ctypes.data)
-            return sums
-        entries = np.concatenate([column.entries for column in columns])
-        values = np.concatenate([column.values for column in columns])
-        return np.bincount(entries, values, count).astype(np.float64, copy=False)
+        else:
+            entries = np.concatenate([column.entries for column in columns])
+            values = np.concatenate([column.values for column in columns])
+            sums += np.bincount(entries, values, len(sums))
 
 
 @dataclass(slots=True)  # not frozen: a question makes a dozen, and frozen ones take five times as long to make
@@ -82,17 +81,13 @@ class Share:
         sums = np.zeros(len(ordinals))
         for column in self.columns:
             sums += column.at(ordinals)
-        return self._of(sums)
-
-    def of_all(self, count: int) -> Scores:
-        """Return the share of every one of `count` entries: the same numbers as `at` gives."""
-        if not self.columns:
-            return np.zeros(count, np.float32)
-        return self._of(self.columns[0].postings.sums(self.columns, count))
-
-    def _of(self, sums: NDArray[np.float64]) -> Scores:
         shares: Scores = (sums / (self.total or 1.0)).astype(np.float32)
         return shares
+
+    def add(self, sums: NDArray[np.float64]) -> None:
+        """Add up the columns in `sums`, shape (entries,): over the total, the same numbers as `at` gives."""
+        if self.columns:
+            self.columns[0].postings.add(self.columns, sums)
 
 
 class TermIndex:
