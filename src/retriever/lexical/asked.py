@@ -114,10 +114,9 @@ class Asked:
         total: Scores = self._of_all[1:].sum(axis=0)
         if allowed is not None:
             total[~allowed] = 0
-        worth = total.nonzero()[0]
-        if len(worth) > count:
-            worth = (total >= np.partition(total, -count)[-count]).nonzero()[0]
-        return worth[np.argsort(-total[worth], kind="stable")[:count]]
+        enough = np.count_nonzero(total) > count
+        worth = (total >= np.partition(total, -count)[-count] if enough else total).nonzero()[0]
+        return worth[(-total[worth]).argsort(kind="stable")[:count]]
 
 
 def _least(sums: Scores, count: int) -> float:

@@ -36,7 +36,7 @@ _STEMMERS = {
 def is_code(chunk: str) -> bool:
     """Tell whether a chunk of text is an identifier, a code or a path, and not a plain word or number."""
     if chunk.isalpha():  # as most are
-        return bool(_CAMEL.search(chunk))
+        return not chunk.islower() and bool(_CAMEL.search(chunk))
     digits, letters = any(map(str.isdigit, chunk)), any(map(str.isalpha, chunk))
     mixed = digits and letters and len(chunk) >= 3
     return mixed or bool(_JOINERS & set(chunk)) or ("." in chunk and letters) or bool(_CAMEL.search(chunk))
