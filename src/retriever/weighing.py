@@ -44,12 +44,12 @@ class Ranked:
     parts: Scores
     rows: tuple[Scores, Rows, Rows]
 
-    def cosines(self, rank: int) -> list[float]:
-        """Return the cosine of each passage of the candidate at `rank`, counted from 0."""
+    def cosines(self, count: int) -> list[list[float]]:
+        """Return the cosine of each passage of the first `count` candidates."""
         cosines, begin, end = self.rows
-        place = self.place[rank]
-        found: list[float] = cosines[begin[place] : end[place]].tolist()
-        return found
+        places = self.place[:count]
+        spans = zip(begin[places].tolist(), end[places].tolist(), strict=True)
+        return [cosines[start:stop].tolist() for start, stop in spans]
 
     def explanation(self, rank: int) -> Explanation:
         """Return what ordered the candidate at `rank`, counted from 0."""

@@ -64,7 +64,7 @@ class Analyzer:
 
     def term(self, word: str) -> str:
         """Return the term of one word, or of one compound chunk whole."""
-        return self.stem(word.lower()) if PART.fullmatch(word) else "=" + word.lower()
+        return self.stem(word.lower()) if word.isalnum() else "=" + word.lower()
 
     def codes(self, text: str) -> list[str]:
         """Return the terms of its identifiers and codes, each once."""
