@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import bm25s
 import numpy as np
@@ -14,7 +15,6 @@ from rapidfuzz.distance import OSA
 from retriever.lexical import (
     Analyzer,
     Lexical,
-    LexicalScores,
     Occurrences,
     Spelling,
     TermIndex,
@@ -51,10 +51,19 @@ def lexical(tmp_path):
     return write
 
 
-def score(lexical: Lexical, asked: str) -> LexicalScores:
+class Scores(NamedTuple):
+    """What words say of some entries, by name."""
+
+    question: np.ndarray
+    words: np.ndarray
+    pairs: np.ndarray
+    exact: np.ndarray
+
+
+def score(lexical: Lexical, asked: str) -> Scores:
     """Return what the words of `asked` say of every entry."""
     found = lexical.look_up(asked)
-    return found.scores(np.arange(found.count))
+    return Scores(*found.scores(np.arange(found.count)))
 
 
 # --- shares -------------------------------------------------------------------------------------------------------
@@ -195,9 +204,7 @@ def test_the_best_by_words_are_those_that_weighing_every_entry_finds(shop, asked
 def test_scores_are_the_same_whichever_entries_are_weighed(shop, asked, monkeypatch):
     some, everything = np.array([299, 0, 17, 4]), score(shop, asked)
     monkeypatch.setattr("retriever.lexical.asked._FEW", 0)
-    found = shop.look_up(asked).scores(some)
-    for name in ("question", "words", "pairs", "exact"):
-        assert getattr(found, name).tolist() == getattr(everything, name)[some].tolist()
+    assert shop.look_up(asked).scores(some).tolist() == [shares[some].tolist() for shares in everything]
 
 
 # --- exactly ------------------------------------------------------------------------------------------------------

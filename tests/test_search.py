@@ -67,8 +67,7 @@ def many(tmp_path_factory):
             whole = [c for c, p in zip(cosines, passages[at], strict=True) if p.kind == "entry"]
             evidence = {"question": max(asked or cosines), "entry": max(whole), "best": max(cosines)}
             evidence = {name: (cosine - floor) / (1 - floor) for name, cosine in evidence.items()}
-            evidence |= {"words_question": shares.question[at], "words": shares.words[at]}
-            evidence |= {"pairs": shares.pairs[at], "exact": shares.exact[at]}
+            evidence |= zip(("words_question", "words", "pairs", "exact"), shares[:, at], strict=True)
             weighed.append((entry, sum(WEIGHTS[name] * float(value) for name, value in evidence.items())))
         return weighed
 

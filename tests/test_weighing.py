@@ -32,7 +32,7 @@ def compared(request, monkeypatch):
     """Compare what no filter bars as bytes, where that can be, and whole."""
     if request.param == "whole":
         monkeypatch.setattr(weighing, "byte_rows", lambda *_: None)
-    elif rows.byte_rows(np.arange(1), np.zeros((1, 64), np.float32).__getitem__) is None:
+    elif rows.byte_rows(np.arange(1), np.ones(1), np.zeros((1, 64), np.float32).__getitem__) is None:
         pytest.skip("vectors are not compared as bytes here")
     return request.param
 
@@ -58,12 +58,13 @@ def test_what_is_found_is_weighed_by_every_row_of_what_passes(snapshot, filters,
     assert sorted(ranked.ordinals) == np.flatnonzero(snapshot.allowed(filters)).tolist()
     cosines = snapshot.vectors.compare(vector, np.arange(len(snapshot.owners)))
     floor = snapshot.manifest.calibration.floor
+    held = ranked.cosines(len(ranked.ordinals))
     for rank, ordinal in enumerate(ranked.ordinals):
         of_kind = {
             name: cosines[(snapshot.owners == ordinal) & (snapshot.kinds == kind)].max(initial=-1)
             for kind, name in enumerate(KINDS)
         }
-        assert ranked.cosines(rank) == cosines[snapshot.owners == ordinal].tolist()
+        assert held[rank] == cosines[snapshot.owners == ordinal].tolist()
         best = max(of_kind.values())
         question = max(of_kind["question"], of_kind["alternate"])
         evidence = {"question": question if question > -1 else best, "entry": of_kind["entry"], "best": best}

@@ -73,7 +73,7 @@ def contributions(evidence: Scores) -> Scores:
 
 def order(scores: Scores) -> Rows:
     """Return the positions of `scores` best first, of those that are the same the first."""
-    return np.argsort(-scores, kind="stable")
+    return (-scores).argsort(kind="stable")
 
 
 def spans_of(starts: Rows, ordinals: Rows) -> tuple[Rows, Rows, Rows]:
@@ -83,8 +83,8 @@ def spans_of(starts: Rows, ordinals: Rows) -> tuple[Rows, Rows, Rows]:
     """
     first = starts[ordinals]
     counts = starts[ordinals + 1] - first
-    end = np.cumsum(counts)
+    end = counts.cumsum()
     begin = end - counts
-    rows = np.repeat(first - begin, counts)
+    rows = (first - begin).repeat(counts)
     rows += np.arange(len(rows))
     return rows, begin, end

@@ -1,75 +1,58 @@
 """Unit vectors as bytes: compared with a question roughly, in a fifth of the time, to choose which to compare exactly.
 
-`rows.c` does it, where retriever was installed with a C compiler and the processor has AVX-512 VNNI.
+Compiled code does it, where there is some and the processor has AVX-512 VNNI.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterable
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.compiled import library
 from retriever.types import Rows, Vectors
 
-_POINTER, _INT = ctypes.c_void_p, ctypes.c_int64
 _BYTES = 64  # rows.c takes so many at once
 _BLOCK = 64  # vectors: 100 kB, which stays in a cache
 
 
-@cache
-def _library() -> Any:
-    paths = (Path(__file__).with_name(f"rows_c{suffix}") for suffix in EXTENSION_SUFFIXES)
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        return None
-    library = ctypes.CDLL(str(path))
-    library.retriever_rows_width.restype = _INT
-    if not library.retriever_rows_width():
-        return None
-    library.retriever_round_rows.argtypes = (_POINTER, _INT, _INT, _POINTER, _POINTER)
-    library.retriever_round_rows.restype = None
-    library.retriever_compare_rows.argtypes = (_POINTER, _POINTER, _INT, _INT, _POINTER, _POINTER)
-    library.retriever_compare_rows.restype = None
-    return library
-
-
 class ByteRows:
-    """Vectors rounded to bytes. Safe to use from several threads."""
+    """Vectors rounded to bytes, each of an owner. Safe to use from several threads."""
 
-    def __init__(self, library: Any, blocks: Iterable[Vectors], count: int, width: int) -> None:
-        self._compare = library.retriever_compare_rows
+    def __init__(self, compiled: Any, blocks: Iterable[Vectors], ends: Rows, width: int) -> None:
+        """`blocks` are the vectors, those of an owner together; `ends` is where those of each end."""
+        count = int(ends[-1]) if len(ends) else 0
+        self._best = compiled.retriever_best_rows
+        self._ends, self._width = np.ascontiguousarray(ends, np.int64), width
         self._rows, self._scales = np.empty((count, width), np.uint8), np.empty(count, np.float32)
-        self._at = self._rows.ctypes.data, self._scales.ctypes.data, count, width
+        self._at = self._rows.ctypes.data, self._scales.ctypes.data, self._ends.ctypes.data, len(ends), width
         begin = 0
         for block in blocks:
             vectors, end = np.ascontiguousarray(block, np.float32), begin + len(block)
             bytes_, scales = self._rows[begin:end].ctypes.data, self._scales[begin:end].ctypes.data
-            library.retriever_round_rows(vectors.ctypes.data, *vectors.shape, bytes_, scales)
+            compiled.retriever_round_rows(vectors.ctypes.data, *vectors.shape, bytes_, scales)
             begin = end
 
-    def compare(self, query: Vectors) -> NDArray[np.float32]:
-        """Return about the inner product of one query of shape (dimension,) with each row, shape (rows,)."""
+    def best(self, query: Vectors) -> NDArray[np.float32]:
+        """Return about the highest inner product of one query of shape (dimension,) with a row of each owner."""
         query = np.ascontiguousarray(query, np.float32)
-        assert query.shape == self._rows.shape[1:]
-        products = np.empty(len(self._rows), np.float32)
-        self._compare(*self._at, query.ctypes.data, products.ctypes.data)
-        return products
+        assert query.shape == (self._width,)
+        best = np.empty(len(self._ends), np.float32)
+        self._best(*self._at, query.ctypes.data, best.ctypes.data)
+        return best
 
 
-def byte_rows(rows: Rows, get: Callable[[Rows], Vectors]) -> ByteRows | None:
+def byte_rows(rows: Rows, ends: Rows, get: Callable[[Rows], Vectors]) -> ByteRows | None:
     """Return the vectors that `get` gives for `rows` as bytes; None where they cannot be compared so.
 
-    A block is asked for at a time, so that they never stand in memory whole.
+    Rows stand together by owner, and `ends` is where those of each end. A block is asked for at a time, so that they
+    never stand in memory whole.
     """
-    library = _library()
+    compiled = library()
     width = get(rows[:1]).shape[1]
-    if library is None or width % _BYTES or width > library.retriever_rows_width():
+    if compiled is None or width % _BYTES or width > compiled.retriever_rows_width():
         return None
     blocks = (get(rows[begin : begin + _BLOCK]) for begin in range(0, len(rows), _BLOCK))
-    return ByteRows(library, blocks, len(rows), width)
+    return ByteRows(compiled, blocks, ends, width)

@@ -59,12 +59,12 @@ class Showing:
         hits = [
             card.hit(
                 rank + 1,
-                ranked.cosines(rank),
+                cosines,
                 asked,
                 card.entry.validity(today),
                 ranked.explanation(rank) if explain else None,
                 way=way,
             )
-            for rank, card in enumerate(cards)
+            for rank, (card, cosines) in enumerate(zip(cards, ranked.cosines(len(cards)), strict=True))
         ]
         return tuple(hits)

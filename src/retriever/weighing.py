@@ -44,12 +44,12 @@ class Ranked:
     parts: Scores
     rows: tuple[Scores, Rows, Rows]
 
-    def cosines(self, rank: int) -> list[float]:
-        """Return the cosine of each passage of the candidate at `rank`, counted from 0."""
+    def cosines(self, count: int) -> list[list[float]]:
+        """Return the cosine of each passage of the first `count` candidates."""
         cosines, begin, end = self.rows
-        place = self.place[rank]
-        found: list[float] = cosines[begin[place] : end[place]].tolist()
-        return found
+        places = self.place[:count]
+        spans = zip(begin[places].tolist(), end[places].tolist(), strict=True)
+        return [cosines[start:stop].tolist() for start, stop in spans]
 
     def explanation(self, rank: int) -> Explanation:
         """Return what ordered the candidate at `rank`, counted from 0."""
@@ -80,23 +80,21 @@ class ByWords(NamedTuple):
 
 
 class Near:
-    """The rows of some entries that are no sentences: what a question is compared with first.
+    """What a question is compared with first: the rows of some entries that are no sentences.
 
     Sentences are many, and their cosines of use only for entries that are candidates.
     """
 
-    def __init__(self, owners: NDArray[np.int32], compare: Callable[[Vectors], Scores]) -> None:
-        """`owners` are the entries of the rows, ascending; `compare` gives about the cosine of each row."""
-        ordinals, self._begin = np.unique(owners, return_index=True)
-        self._ordinals: Rows = ordinals.astype(np.int64)
-        self._compare = compare
+    def __init__(self, ordinals: Rows, best: Callable[[Vectors], Scores]) -> None:
+        """`best` gives about the highest cosine of the rows of each of the entries `ordinals`."""
+        self._ordinals = ordinals
+        self._best = best
 
     def nearest(self, vector: Vectors, wanted: int) -> Rows:
         """Return the ordinals of about the `wanted` nearest entries."""
         if len(self._ordinals) <= wanted:
             return self._ordinals
-        best = np.maximum.reduceat(self._compare(vector), self._begin)
-        return self._ordinals[np.argpartition(best, -wanted)[-wanted:]]
+        return self._ordinals[np.argpartition(self._best(vector), -wanted)[-wanted:]]
 
 
 class Weighing:
@@ -151,14 +149,17 @@ class Weighing:
         """Return the rows of the entries of `mask`; laid together, which takes memory once more, or where they are."""
         snapshot, vectors = self._snapshot, self._snapshot.vectors
         rows = np.flatnonzero(mask[snapshot.owners] & (snapshot.kinds != _SENTENCE))
-        compare: Callable[[Vectors], Scores]
-        if not together:
-            compare = partial(vectors.compare, rows=rows)
-        elif laid := byte_rows(rows, vectors.get):
-            compare = laid.compare
+        ordinals, begin = np.unique(snapshot.owners[rows], return_index=True)
+        best: Callable[[Vectors], Scores]
+        if together and (laid := byte_rows(rows, np.append(begin[1:], len(rows)), vectors.get)):
+            best = laid.best
         else:
-            compare = vectors.beside(rows)
-        return Near(snapshot.owners[rows], compare)
+            compare = vectors.beside(rows) if together else partial(vectors.compare, rows=rows)
+
+            def best(vector: Vectors) -> Scores:
+                return np.maximum.reduceat(compare(vector), begin)
+
+        return Near(ordinals.astype(np.int64), best)
 
     def look_up(self, query: str, permit: Permit) -> ByWords:
         """Return what the words of a question say, ready to rank by: all that can be told without its vector."""

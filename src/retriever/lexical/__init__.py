@@ -5,7 +5,7 @@ A build scores every term in every entry; a question is turned into terms, and t
 question, so that shares of two questions compare.
 """
 
-from retriever.lexical.asked import Asked, LexicalScores
+from retriever.lexical.asked import Asked
 from retriever.lexical.columns import Column, Share, TermIndex
 from retriever.lexical.index import Lexical, Words, index_words
 from retriever.lexical.postings import Occurrences, bm25_columns
@@ -17,7 +17,6 @@ __all__ = [
     "Asked",
     "Column",
     "Lexical",
-    "LexicalScores",
     "Occurrences",
     "Share",
     "Spelling",

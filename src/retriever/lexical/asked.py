@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retriever.lexical.columns import Column, Scores, Share
 from retriever.types import Mask, Rows
-
-
-class LexicalScores(NamedTuple):
-    """What words say of some entries, each 0 to 1, shape (entries,).
-
-    `question`: the share of the question's words in the entry's questions; `words`: in the whole entry; `pairs`: of its
-    pairs of words; `exact`: of its codes and quoted phrases, as they stand.
-    """
-
-    question: Scores
-    words: Scores
-    pairs: Scores
-    exact: Scores
 
 
 @dataclass(frozen=True)
@@ -37,14 +23,16 @@ class Asked:
     exact: Share
     count: int
 
-    def scores(self, ordinals: Rows) -> LexicalScores:
-        """Return what the question's words say of the entries `ordinals`."""
-        fields = (self.question, self.words, self.pairs, self.exact)
+    def scores(self, ordinals: Rows) -> Scores:
+        """Return what the question's words say of the entries `ordinals`, 0 to 1, shape (4, entries).
+
+        The share of the question's words in the entry's questions; in the whole entry; of its pairs of words; and of
+        its codes and quoted phrases, as they stand.
+        """
         if self.count <= _FEW:
-            question, words, pairs, exact = self._of_all
-            return LexicalScores(question[ordinals], words[ordinals], pairs[ordinals], exact[ordinals])
+            return self._of_all.take(ordinals, axis=1)
         at = ordinals.astype(np.int32)  # of the columns' own type, or each would be copied to search it
-        return LexicalScores(*(share.at(at) for share in fields))
+        return np.array([share.at(at) for share in (self.question, *self._shares)])
 
     def best(self, count: int, allowed: Mask | None = None) -> Rows:
         """Return the entries that share most of the words, pairs and codes, best first: at most `count`, and exactly.
@@ -74,16 +62,19 @@ class Asked:
         worth = np.sort(np.concatenate(met))  # in order, they are found in columns in a fraction of the time
         least = max(least, self._reached(worth, sums, count))
         worth = self._sift(worth, sums, columns, left, least, count)
-        scores = self.scores(worth.astype(np.int64))
-        together = scores.words + scores.pairs + scores.exact
+        together = self._together(worth)
         return worth[np.argsort(-together, kind="stable")[:count]].astype(np.int64)
 
     def _reached(self, met: NDArray[np.int32], sums: Scores, count: int) -> float:
         """Return what the last of the best `count` has at least, by weighing those of `met` that have most so far."""
         if len(met) > _SAMPLE * count:
             met = met[np.argpartition(sums[met], -_SAMPLE * count)[-_SAMPLE * count :]]
-        scores = self.scores(np.sort(met).astype(np.int64))
-        return _least(scores.words + scores.pairs + scores.exact, count)
+        return _least(self._together(np.sort(met)), count)
+
+    def _together(self, ordinals: NDArray[np.int32]) -> Scores:
+        """Return what words, pairs and codes say of entries, added up."""
+        together: Scores = self.scores(ordinals.astype(np.int64))[1:].sum(axis=0)
+        return together
 
     def _sift(
         self,
@@ -109,21 +100,23 @@ class Asked:
         return self.words, self.pairs, self.exact
 
     @cached_property
-    def _of_all(self) -> tuple[Scores, Scores, Scores, Scores]:
-        """The shares of every entry: where there are few, less work than the shares of some."""
-        count = self.count
-        return self.question.of_all(count), self.words.of_all(count), self.pairs.of_all(count), self.exact.of_all(count)
+    def _of_all(self) -> Scores:
+        """The scores of every entry: where there are few, less work than those of some."""
+        shares = self.question, *self._shares
+        sums = np.zeros((len(shares), self.count))
+        for share, of_share in zip(shares, sums, strict=True):
+            share.add(of_share)
+        sums /= np.array([[share.total or 1.0] for share in shares])
+        return sums.astype(np.float32)
 
     def _best_of_few(self, count: int, allowed: Mask | None) -> Rows:
         """Return the same by weighing every entry."""
-        _, words, pairs, exact = self._of_all
-        total = words + pairs + exact
+        total: Scores = self._of_all[1:].sum(axis=0)
         if allowed is not None:
             total[~allowed] = 0
-        worth = total.nonzero()[0]
-        if len(worth) > count:
-            worth = (total >= np.partition(total, -count)[-count]).nonzero()[0]
-        return worth[np.argsort(-total[worth], kind="stable")[:count]]
+        enough = np.count_nonzero(total) > count
+        worth = (total >= np.partition(total, -count)[-count] if enough else total).nonzero()[0]
+        return worth[(-total[worth]).argsort(kind="stable")[:count]]
 
 
 def _least(sums: Scores, count: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from retriever.arrays import Read, open_arrays, open_bytes, write_arrays
 from retriever.lexical.asked import Asked
-from retriever.lexical.columns import Column, Share, TermIndex
+from retriever.lexical.columns import Column, Postings, Share, TermIndex
 from retriever.lexical.documents import Documents
 from retriever.lexical.postings import Occurrences, bm25_columns
 from retriever.lexical.spelling import Spelling
@@ -120,11 +121,16 @@ class Lexical:
             return _NONE
         phrases = [self._holding_all(pairs) for text in quoted if len(pairs := self._pairs_of(text))]
         found = [(entries, self._rarity_of(len(entries))) for entries in (*codes, *phrases) if len(entries)]
+        if not found:
+            return _NONE
         total = sum(rarity for _, rarity in found)
         weights = [rarity * rarity / total for _, rarity in found]
+        lengths = [len(entries) for entries, _ in found]
+        values = np.repeat(np.array(weights, np.float32), lengths)
+        postings = Postings(np.concatenate([entries for entries, _ in found]), values)
         columns = [
-            Column(entries, np.full(len(entries), weight, np.float32), weight, rarity)
-            for (entries, rarity), weight in zip(found, weights, strict=True)
+            Column(postings, stop - length, stop, weight, rarity)
+            for stop, length, weight, (_, rarity) in zip(accumulate(lengths), lengths, weights, found, strict=True)
         ]
         return Share(tuple(columns), 1.0)
 

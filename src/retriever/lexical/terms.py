@@ -36,7 +36,7 @@ _STEMMERS = {
 def is_code(chunk: str) -> bool:
     """Tell whether a chunk of text is an identifier, a code or a path, and not a plain word or number."""
     if chunk.isalpha():  # as most are
-        return bool(_CAMEL.search(chunk))
+        return not chunk.islower() and bool(_CAMEL.search(chunk))
     digits, letters = any(map(str.isdigit, chunk)), any(map(str.isalpha, chunk))
     mixed = digits and letters and len(chunk) >= 3
     return mixed or bool(_JOINERS & set(chunk)) or ("." in chunk and letters) or bool(_CAMEL.search(chunk))
@@ -64,7 +64,7 @@ class Analyzer:
 
     def term(self, word: str) -> str:
         """Return the term of one word, or of one compound chunk whole."""
-        return self.stem(word.lower()) if PART.fullmatch(word) else "=" + word.lower()
+        return self.stem(word.lower()) if word.isalnum() else "=" + word.lower()
 
     def codes(self, text: str) -> list[str]:
         """Return the terms of its identifiers and codes, each once."""

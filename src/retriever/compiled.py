@@ -1,0 +1,30 @@
+"""The functions of `rows.c`, where retriever was installed with a C compiler: without one, numpy gives the same."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any
+
+_POINTER, _INT = ctypes.c_void_p, ctypes.c_int64
+
+
+@cache
+def library() -> Any:
+    """Return what `rows.c` was compiled to; None where it was not."""
+    paths = (Path(__file__).with_name(f"rows_c{suffix}") for suffix in EXTENSION_SUFFIXES)
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return None
+    library = ctypes.CDLL(str(path))
+    library.retriever_add_columns.argtypes = (_POINTER, _POINTER, _POINTER, _INT, _POINTER)
+    library.retriever_add_columns.restype = None
+    library.retriever_rows_width.restype = _INT
+    if library.retriever_rows_width():
+        library.retriever_round_rows.argtypes = (_POINTER, _INT, _INT, _POINTER, _POINTER)
+        library.retriever_round_rows.restype = None
+        library.retriever_best_rows.argtypes = (_POINTER, _POINTER, _POINTER, _INT, _INT, _POINTER, _POINTER)
+        library.retriever_best_rows.restype = None
+    return library
