@@ -207,6 +207,13 @@ def test_scores_are_the_same_whichever_entries_are_weighed(shop, asked, monkeypa
     assert shop.look_up(asked).scores(some).tolist() == [shares[some].tolist() for shares in everything]
 
 
+@pytest.mark.parametrize("asked", ["unused import", "W0611 or 'sorted by'", "?!"])
+def test_scores_are_the_same_without_compiled_code(lexical, asked, monkeypatch):
+    compiled = score(lexical(), asked)
+    monkeypatch.setattr("retriever.lexical.columns.library", lambda: None)
+    assert [shares.tolist() for shares in score(lexical(), asked)] == [shares.tolist() for shares in compiled]
+
+
 # --- exactly ------------------------------------------------------------------------------------------------------
 
 
