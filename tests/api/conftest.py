@@ -2,10 +2,11 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -107,6 +108,32 @@ def real_index(tmp_path_factory, real_encoder):
 def children(pid):
     """Return the pids of the processes that a process has started and not yet waited for."""
     return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def holders(pid, connections):
+    """Return the pid of the child of `pid`, a server, that has accepted each of the HTTP connections; None if none."""
+    inodes = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, *_, inode = line.split()[:10]
+        inodes[local, remote] = f"socket:[{inode}]"
+    having = {link: child for child in children(pid) for link in sockets(child)}
+    return [having.get(inodes.get(_ends(connection.sock))) for connection in connections]
+
+
+def sockets(pid):
+    """Return the names of the sockets that a process has open."""
+    links = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            links.append(str(descriptor.readlink()))
+    return [link for link in links if link.startswith("socket:")]
+
+
+def _ends(client):
+    """Return the ends of a connection as /proc/net/tcp has them for the server, which is on this machine."""
+    (host, port), (_, mine) = client.getpeername(), client.getsockname()
+    address = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}"
+    return f"{address}:{port:04X}", f"{address}:{mine:04X}"
 
 
 def shared_memory(pid):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -16,30 +17,32 @@ import pytest
 from hashing import HashingEncoder
 from retriever import Searcher
 
-from .conftest import HOST, children, running, serving, shared_memory, wait_for
+from .conftest import HOST, children, holders, running, serving, shared_memory, sockets, wait_for
 
-# Two workers that say who they are and then sleep, or whatever else is said.
+# Two workers that say who they are and then sleep, or whatever else is said; and a parent that says who died.
 SCRIPT = """
 import logging, os, signal, sys, time
 from retriever.api.workers import Workers
-def work(first):
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\\n"); sys.stdout.flush()  # at once: several processes write here
+def work(number, first):
     {before}
-    sys.stdout.write(f"born {{os.getpid()}} {{first}}\\n"); sys.stdout.flush()  # at once: two processes write here
+    say("born", os.getpid(), number, first)
     time.sleep(60)
 logging.basicConfig(level=logging.INFO)
-Workers(work, 2, grace=0.5).run()
-print("done", flush=True)
+Workers(work, 2, grace=0.5, died=lambda number: say("died", number)).run()
+say("done")
 """
 
 
 @contextmanager
 def sleeping_workers(before: str = "pass"):
-    """Run the script; yield the parent, and the pids of its first two workers with which of them is the first."""
+    """Run the script; yield the parent; and of its first two workers pid, number, whether it is the first."""
     command = [sys.executable, "-c", SCRIPT.format(before=before)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
         try:
             born = [parent.stdout.readline().split() for _ in range(2)]
-            yield parent, [(int(pid), first == "True") for _, pid, first in born]
+            yield parent, [(int(pid), int(number), first == "True") for _, pid, number, first in born]
         finally:
             parent.kill()
 
@@ -47,9 +50,14 @@ def sleeping_workers(before: str = "pass"):
 def gone(pid: int) -> bool:
     """Tell whether a process has ended; one that nobody has waited for is as good as gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return state(pid) == "Z"
     except FileNotFoundError:
         return True
+
+
+def state(pid: int) -> str:
+    """Return the letter that the system has for what a process does."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
@@ -58,44 +66,48 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="lo
 # --- the parent ---------------------------------------------------------------------------------------------------
 
 
-def test_one_worker_is_the_first():
+def test_workers_are_numbered_and_one_is_the_first():
     with sleeping_workers() as (_, born):
-        assert sorted(first for _, first in born) == [False, True]
+        assert sorted((number, first) for _, number, first in born) == [(0, True), (1, False)]
 
 
-def test_a_worker_that_dies_is_replaced_by_one_that_is_not_the_first():
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_dies_is_replaced_by_one_that_has_its_number_and_is_not_the_first(which):
     with sleeping_workers() as (parent, born):
-        os.kill(born[0][0], signal.SIGKILL)
-        _, pid, first = parent.stdout.readline().split()
-        assert int(pid) not in {one for one, _ in born}
-        assert first == "False"
+        os.kill(next(pid for pid, number, _ in born if number == which), signal.SIGKILL)
+        assert parent.stdout.readline() == f"died {which}\n"
+        _, pid, number, first = parent.stdout.readline().split()
+        assert int(pid) not in {one for one, *_ in born}
+        assert (int(number), first) == (which, "False")
 
 
 def test_told_to_stop_the_parent_stops_its_workers_and_leaves():
     with sleeping_workers() as (parent, born):
         parent.send_signal(signal.SIGTERM)
         assert parent.wait(10) == 0
-        assert parent.stdout.read() == "done\n"
-        assert all(gone(pid) for pid, _ in born)
+        *died, done = parent.stdout.read().splitlines()
+        assert sorted(died) == ["died 0", "died 1"]
+        assert done == "done"
+        assert all(gone(pid) for pid, *_ in born)
 
 
 def test_a_worker_that_will_not_stop_is_killed():
     with sleeping_workers("signal.signal(signal.SIGTERM, signal.SIG_IGN)") as (parent, born):
         parent.send_signal(signal.SIGTERM)
         assert parent.wait(10) == 0
-        assert all(gone(pid) for pid, _ in born)
+        assert all(gone(pid) for pid, *_ in born)
 
 
 def test_workers_do_not_outlive_a_parent_that_is_killed():
     with sleeping_workers() as (parent, born):
         parent.kill()
-        wait_for(lambda: all(gone(pid) for pid, _ in born))
+        wait_for(lambda: all(gone(pid) for pid, *_ in born))
 
 
 def test_a_worker_that_fails_says_why_and_none_of_its_parents_work_is_done_twice():
-    failing = "if not first: sys.stdout.write('born 0 False\\n'); sys.stdout.flush(); raise ValueError('no luck')"
+    failing = "if not first: say('born', 0, number, first); raise ValueError('no luck')"
     with sleeping_workers(failing) as (parent, _):
-        parent.stdout.readline()  # another has been born, so the one before it is dead
+        assert parent.stdout.readline().startswith("died")
         parent.send_signal(signal.SIGTERM)
         out, err = parent.communicate(timeout=10)
         assert out.count("done") == 1
@@ -140,6 +152,83 @@ def test_many_clients_are_answered_by_both_workers(server):
     for connection in connections:
         connection.close()
     assert all(cpu(pid) > before[pid] for pid in before)
+
+
+@contextmanager
+def kept():
+    """Yield a function that opens so many connections, one after another, and asks something on each."""
+    connections = []
+
+    def keep(port, count):
+        new = [HTTPConnection(HOST, port, timeout=10) for _ in range(count)]
+        connections.extend(new)
+        for connection in new:
+            connection.request("GET", "/healthz")
+            reply = connection.getresponse()
+            reply.read()
+            assert reply.status == 200
+        return new
+
+    try:
+        yield keep
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def count(parent, connections) -> dict[int, int]:
+    """Return how many of the connections each worker has, by pid."""
+    having = holders(parent.pid, connections)
+    return {pid: having.count(pid) for pid in children(parent.pid)}
+
+
+@pytest.mark.model
+def test_a_connection_goes_to_the_worker_that_has_the_fewest(server):
+    parent, port = server
+    with kept() as keep:
+        connections = keep(port, 16)
+        had = count(parent, connections)
+        # One may have gone astray where a worker had no core for so long that it was not waited for.
+        assert sorted(had.values()) in ([8, 8], [7, 9])
+        emptied = min(had)
+        left = len(sockets(emptied)) - had[emptied]
+        for connection, pid in zip(connections, holders(parent.pid, connections), strict=True):
+            if pid == emptied:
+                connection.close()
+        wait_for(lambda: len(sockets(emptied)) <= left)
+        assert count(parent, keep(port, 7))[emptied] >= 6
+
+
+@pytest.mark.model
+def test_a_worker_that_hangs_keeps_nobody_waiting(server):
+    parent, port = server
+    hanging, other = children(parent.pid)
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        wait_for(lambda: state(hanging) == "T")
+        with kept() as keep:
+            began = time.monotonic()
+            assert count(parent, keep(port, 20)) == {hanging: 0, other: 20}
+            assert time.monotonic() - began < 5
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+
+
+@pytest.mark.model
+def test_one_that_takes_a_dead_workers_place_takes_connections(server):
+    parent, port = server
+    with kept() as keep:
+        keep(port, 16)
+        killed, other = children(parent.pid)
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: len(children(parent.pid)) == 2 and killed not in children(parent.pid))
+
+    def taken_by_another() -> bool:
+        with kept() as keep:
+            return holders(parent.pid, keep(port, 1)) != [other]
+
+    # What the dead one had must not be laid to its successor's charge, who would seem the fuller for ever.
+    wait_for(taken_by_another)
 
 
 @pytest.mark.model

@@ -12,7 +12,9 @@ import uvicorn
 
 from retriever.api.admin import Admin
 from retriever.api.app import create_app
+from retriever.api.board import Board
 from retriever.api.connection import Connection
+from retriever.api.listening import Listening
 from retriever.api.workers import Workers
 from retriever.errors import FeedbackError, RetrieverError
 from retriever.feedback import Feedback
@@ -58,22 +60,16 @@ class _Server(uvicorn.Server):
             sys.stdout.flush()
 
 
-class _Listening(socket.socket):
-    """A socket that listens already. asyncio would shrink its queue to the number that it accepts at once."""
-
-    def listen(self, backlog: int = _BACKLOG) -> None:
-        """Leave the queue as it is."""
-
-
 def run_server(settings: Settings) -> None:
     """Serve until told to stop. Raises NoSnapshot at once where there is no index."""
     read_manifest(settings.index)
     site = _site_of(settings)
-    listening = _listen(settings.host, settings.port)
+    cores, count = os.cpu_count() or 1, _workers(settings)
+    board = Board(count)
+    listening = Listening(_bind(settings.host, settings.port), board)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of each way that it tries to load itself
     _allow_files()
-    cores, count = os.cpu_count() or 1, _workers(settings)
     # One question takes one thread, and no more are answered at once than there are cores.
     threads = min(max(cores // count, 1), _MOST_THREADS)
 
@@ -82,13 +78,14 @@ def run_server(settings: Settings) -> None:
     shared = SharedFiles() if count > 1 else None
     config = _config(settings, site, threads, 0 if count == 1 else _PATIENCE_SECONDS, encoder, shared)
 
-    def serve(first: bool) -> None:
+    def serve(number: int, first: bool) -> None:
+        board.take(number)
         _Server(config, announce=first).run([listening])
 
     if count == 1:
-        serve(first=True)
+        serve(0, first=True)
     else:
-        Workers(serve, count, grace=_STOP_SECONDS).run()
+        Workers(serve, count, grace=_STOP_SECONDS, died=board.clear).run()
 
 
 def _config(
@@ -178,15 +175,12 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     """Return a socket on `host` and `port`: bound by us, since uvicorn would leave with an exit code of its own."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise RetrieverError(
             f"cannot serve on {host}:{port}: {error.strerror}", mend="Try another --host or --port."
         ) from error
-    # asyncio sends at once on a socket that says it is TCP. On any other the last part of a reply waits 40 ms for word
-    # that the first has arrived.
-    return _Listening(bound.family, bound.type, socket.IPPROTO_TCP, fileno=bound.detach())

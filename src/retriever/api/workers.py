@@ -27,19 +27,24 @@ _STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 class Workers:
-    """The parent of `count` processes that each run `work`, given whether it is the first that was ever started.
+    """The parent of `count` processes that each run `work`, given a number and whether it is the first ever started.
 
     Args:
-        work: what a worker does until it is told to stop by SIGTERM. It returns when it is done.
+        work: what a worker does until it is told to stop by SIGTERM. It returns when it is done. Numbers go from 0 to
+            `count` - 1; one that replaces another has its number.
         count: how many there are.
         grace: seconds that workers have to stop; those that take longer are killed.
+        died: called by the parent with the number of a worker that has ended, before another takes its place.
     """
 
-    def __init__(self, work: Callable[[bool], None], count: int, *, grace: float) -> None:
+    def __init__(
+        self, work: Callable[[int, bool], None], count: int, *, grace: float, died: Callable[[int], None]
+    ) -> None:
         self._work = work
         self._count = count
         self._grace = grace
-        self._born: dict[int, float] = {}
+        self._died = died
+        self._born: dict[int, tuple[int, float]] = {}  # by pid: the number, and when
         self._stopping = False
 
     def run(self) -> None:
@@ -53,17 +58,20 @@ class Workers:
         gc.freeze()
         _trim()
         for number in range(self._count):
-            self._start(first=number == 0)
+            self._start(number, first=number == 0)
         while self._born:
             pid, status = os.waitpid(-1, 0)
-            born = self._born.pop(pid, None)
-            if born is not None and not self._stopping:
+            if pid not in self._born:
+                continue
+            number, born = self._born.pop(pid)
+            self._died(number)
+            if not self._stopping:
                 _LOG.error("worker %d died (%s); another takes its place", pid, _reason(status))
                 time.sleep(max(0.0, born + _YOUNG_SECONDS - time.monotonic()))
-                self._start(first=False)
+                self._start(number, first=False)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def _start(self, *, first: bool) -> None:
+    def _start(self, number: int, *, first: bool) -> None:
         # A signal that arrives now waits until both sides know who they are.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
         try:
@@ -71,12 +79,12 @@ class Workers:
                 return
             pid = os.fork()
             if pid == 0:
-                self._be_worker(first)
-            self._born[pid] = time.monotonic()
+                self._be_worker(number, first)
+            self._born[pid] = number, time.monotonic()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
 
-    def _be_worker(self, first: bool) -> None:
+    def _be_worker(self, number: int, first: bool) -> None:
         """Do the work, and leave by no way that runs what the parent meant to do at its own end."""
         code = 1
         try:
@@ -84,7 +92,7 @@ class Workers:
                 signal.signal(kind, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
             threading.Thread(target=_leave_with, args=(os.getppid(),), name="watch-parent", daemon=True).start()
-            self._work(first)
+            self._work(number, first)
             code = 0
         except BaseException:
             _LOG.exception("a worker failed")
