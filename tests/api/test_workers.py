@@ -169,9 +169,11 @@ def kept():
             assert reply.status == 200
         return new
 
-    yield keep
-    for connection in connections:
-        connection.close()
+    try:
+        yield keep
+    finally:
+        for connection in connections:
+            connection.close()
 
 
 def count(parent, connections) -> dict[int, int]:
