@@ -1,6 +1,7 @@
 """Several processes behind one socket: the dead are replaced, all stop when told to, and none outlives the parent."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from hashing import HashingEncoder
 from retriever import Searcher
+from retriever.api.workers import _unchanged
 
 from .conftest import HOST, children, holders, running, serving, shared_memory, sockets, wait_for
 
@@ -255,6 +257,39 @@ def test_workers_share_what_they_have_read_of_a_snapshot_and_one_that_is_forked_
 
 
 @pytest.mark.model
+def mapped_files(pid: int) -> int:
+    """Return kilobytes of files that a process maps and has in memory."""
+    return int(re.search(r"RssFile:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+@pytest.mark.model
+def test_the_parent_keeps_little_of_the_files_that_it_has_read(server):
+    parent, port = server
+    ask(port)
+    assert mapped_files(parent.pid) < min(map(mapped_files, children(parent.pid)))
+
+
+def test_what_nobody_may_write_to_or_has_written_to_can_be_left():
+    smaps = """\
+1000-3000 r-xp 00000000 fe:00 7    /usr/lib/lib one.so
+Size:                  8 kB
+Anonymous:             0 kB
+VmFlags: rd ex
+3000-4000 r--p 00002000 fe:00 7    /usr/lib/lib one.so
+Anonymous:             4 kB
+4000-5000 rw-p 00003000 fe:00 7    /usr/lib/lib one.so
+Anonymous:             0 kB
+5000-6000 r--p 00000000 00:00 0
+Anonymous:             0 kB
+7ffe0000-7fff0000 r-xp 00000000 00:00 0    [vdso]
+Anonymous:             0 kB
+a000-c000 r--s 00000000 fe:00 9    /usr/lib/locale/archive
+Anonymous:             0 kB
+"""
+    assert list(_unchanged(smaps)) == [(0x1000, 0x3000), (0xA000, 0xC000)]
+    assert list(_unchanged("")) == []
+
+
 def test_told_to_stop_all_of_it_leaves(server):
     parent, port = server
     wait_for(lambda: ask(port) == 200)
