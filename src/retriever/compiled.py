@@ -8,6 +8,8 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
+from retriever.errors import RetrieverError
+
 _POINTER, _INT = ctypes.c_void_p, ctypes.c_int64
 
 
@@ -19,6 +21,8 @@ def library() -> Any:
     if path is None:
         return None
     library = ctypes.CDLL(str(path))
+    if not hasattr(library, "retriever_add_columns"):
+        raise RetrieverError(f"{path} was compiled from an older rows.c", mend="Install retriever again.")
     library.retriever_add_columns.argtypes = (_POINTER, _POINTER, _POINTER, _INT, _POINTER)
     library.retriever_add_columns.restype = None
     library.retriever_rows_width.restype = _INT

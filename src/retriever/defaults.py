@@ -23,7 +23,7 @@ DEFAULT_KEEP = 5
 DEFAULT_REVIEW_DAYS = 365
 # A question has at most 1,000 characters, 12 bytes each where JSON escapes them, and filters are short.
 DEFAULT_MAX_BODY = 64 * 1024
-# A question takes some 5 ms, so the last of these waits a third of a second: later, askers have given up.
+# A question takes 2 to 5 ms, so the last of these waits a third of a second at most: later, askers have given up.
 DEFAULT_QUEUE = 64
 # Under 2 kB each; encoding is near half of what a question takes.
 DEFAULT_REMEMBER = 1000

@@ -509,7 +509,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds that an answer took."""
+    """Milliseconds that an answer took: until there was a vector and the words were looked up; the rest; both."""
 
     encode: float
     search: float

@@ -170,24 +170,33 @@ def ended(client) -> bool:
         return True
 
 
+BY_ADDRESS = b"GET /ask?q=opening+hours+0000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+BY_BODY = (
+    b"POST /ask HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 33\r\n\r\n{"question":"opening hours 0000"}'
+)
+by_address_or_body = pytest.mark.parametrize("asking", [BY_ADDRESS, BY_BODY], ids=["GET", "POST"])
+
+
 @pytest.mark.model
-def test_far_more_than_can_be_answered_is_turned_away_at_once_and_forgotten(server):
+@by_address_or_body
+def test_far_more_than_can_be_answered_is_turned_away_at_once_and_forgotten(server, asking):
     process, port = server
     assert ask(port).status_code == 200
     before = memory(process.pid)
-    replies = asyncio.run(burst(port, 1500))
+    replies = asyncio.run(burst(port, 1500, asking))
     assert {status for status, _ in replies} == {200, 503}
     assert all(again for status, again in replies if status == 503)
     assert ask(port, 2).status_code == 200  # at once
     assert memory(process.pid) - before < 30_000
 
 
-async def burst(port, count: int) -> list[tuple[int, str | None]]:
+async def burst(port, count: int, asking: bytes) -> list[tuple[int, str | None]]:
     """Ask so often at once, each over a connection of its own; return each status and when to come again."""
 
     async def one(at: int) -> tuple[int, str | None]:
         reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(b"GET /ask?q=opening+hours+%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % at)
+        writer.write(asking.replace(b"0000", b"%04d" % at))
         head, _, _ = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
         lines = head.decode().lower().split("\r\n")
@@ -197,10 +206,11 @@ async def burst(port, count: int) -> list[tuple[int, str | None]]:
 
 
 @pytest.mark.model
-def test_health_is_told_under_overload(server):
+@by_address_or_body
+def test_health_is_told_under_overload(server, asking):
     port = server[1]
     with ThreadPoolExecutor(1) as pool:
-        busy = pool.submit(asyncio.run, burst(port, 1500))
+        busy = pool.submit(asyncio.run, burst(port, 1500, asking))
         took = []
         while not busy.done():
             took.append(httpx.get(f"http://{HOST}:{port}/healthz", timeout=10).elapsed.total_seconds())

@@ -277,6 +277,9 @@ Anonymous:             0 kB
 VmFlags: rd ex
 3000-4000 r--p 00002000 fe:00 7    /usr/lib/lib one.so
 Anonymous:             4 kB
+3800-4000 r--p 00002800 fe:00 7    /usr/lib/lib one.so
+Anonymous:             0 kB
+Swap:                  4 kB
 4000-5000 rw-p 00003000 fe:00 7    /usr/lib/lib one.so
 Anonymous:             0 kB
 5000-6000 r--p 00000000 00:00 0

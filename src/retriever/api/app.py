@@ -147,7 +147,7 @@ def _answer_of(service: Service, default_k: int, note: Note) -> _Answer:
 
 
 def _add_ask(app: FastAPI, answer: _Answer) -> None:
-    # Plain `def`: encoding and searching block, so they run on FastAPI's threads, never on the event loop.
+    # Plain `def`: encoding and searching block, so they run on FastAPI's threads. `Asking` comes first where it can.
     @app.post(
         "/ask",
         response_model=Answer,

@@ -23,8 +23,8 @@ class Board:
             cells[field * count : (field + 1) * count] for field in range(4)
         )
         self._mine = 0
-        # A number is read and then written, on whichever thread. It can be entered twice, since whatever runs when
-        # something is freed runs anywhere.
+        # A number is read and then written, on whichever thread; and a connection may be freed, and so counted off, by
+        # a thread that is counting.
         self._lock = threading.RLock()
 
     # --- who writes -----------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def run_server(settings: Settings) -> None:
     """Serve until told to stop. Raises NoSnapshot at once where there is no index."""
     read_manifest(settings.index)
     site = _site_of(settings)
-    cores, count = os.cpu_count() or 1, _workers(settings)
+    cores, count = _cores(), _workers(settings)
     board = Board(count)
     listening = Listening(_bind(settings.host, settings.port), board)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
@@ -99,7 +99,7 @@ def _config(
     board: Board,
 ) -> uvicorn.Config:
     """Return the application and how it is to be run, all loaded: what is made before a fork is there once for all."""
-    open_next, wanted = watched_index(settings, encoder, shared, partial(board.spare, os.cpu_count() or 1))
+    open_next, wanted = watched_index(settings, encoder, shared, partial(board.spare, _cores()))
     app = create_app(
         open_next,
         wanted=wanted,
@@ -145,7 +145,12 @@ def _site_of(settings: Settings) -> Site:
 
 
 def _workers(settings: Settings) -> int:
-    return settings.workers or min(os.cpu_count() or 1, _MOST_WORKERS)
+    return settings.workers or min(_cores(), _MOST_WORKERS)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _admin(settings: Settings) -> Admin | None:

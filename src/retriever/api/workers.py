@@ -147,7 +147,8 @@ def _unchanged(smaps: str) -> Iterator[tuple[int, int]]:
     """Yield where those mappings of files begin and end that nobody may write to, or has written to."""
     for head, fields in re.findall(r"^([0-9a-f]+-[0-9a-f]+ .*)\n((?:[A-Z].*\n)+)", smaps, re.MULTILINE):
         places, rights, *_, path = head.split(maxsplit=5)
-        if path.startswith("/") and "w" not in rights and re.search(r"^Anonymous: +0 kB$", fields, re.MULTILINE):
+        changed = re.search(r"^(Anonymous|Swap): +[1-9]", fields, re.MULTILINE)
+        if path.startswith("/") and "w" not in rights and not changed:
             begin, end = places.split("-")
             yield int(begin, 16), int(end, 16)
 

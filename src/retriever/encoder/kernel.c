@@ -361,16 +361,16 @@ static int64_t take(Parts *p) {
 
 static int64_t after(const Parts *p, int64_t part) { return p->who ? (part ? part - 1 : part) : part + 1; }
 
-static void wait_until_done(const Parts *p) {
-    for (int64_t tries = 0; __atomic_load_n(p->done, __ATOMIC_ACQUIRE) < p->total; tries++)
-        if (tries < PATIENCE) _mm_pause();
-        else sched_yield();
+/* Wait a little for another thread: at first without letting go of the core. */
+static void wait_a_little(int64_t tries) {
+    if (tries < PATIENCE) _mm_pause();
+    else sched_yield();
 }
 
 /* Say that this thread's parts are done, and wait for the other's. */
 static void meet(const Parts *p) {
     __atomic_fetch_add(p->done, (int32_t)p->mine, __ATOMIC_ACQ_REL);
-    wait_until_done(p);
+    for (int64_t tries = 0; __atomic_load_n(p->done, __ATOMIC_ACQUIRE) < p->total; tries++) wait_a_little(tries);
 }
 
 FAST static void run_layer(const Text *t, const Own *o, int64_t n, int64_t who) {
@@ -505,8 +505,11 @@ void retriever_help(void) {
 /* Have the helper begin with a text, if it is free: whether it is. `retriever_encode` with the same must follow. */
 int retriever_begin(const Model *m, const int32_t *ids, int64_t tokens, char *scratch) {
     if (!become(FREE, TAKEN)) return 0;
+    if (pthread_mutex_trylock(&helper.lock)) { /* it is on its way to sleep; after a fork nobody may be there to let go */
+        become(TAKEN, FREE);
+        return 0;
+    }
     lay_out(m, ids, tokens, scratch, &helper.text, helper.own);
-    pthread_mutex_lock(&helper.lock);
     become(TAKEN, CALLED);
     pthread_cond_signal(&helper.called);
     pthread_mutex_unlock(&helper.lock);
@@ -529,7 +532,7 @@ FAST int64_t retriever_encode(const Model *m, const int32_t *ids, int64_t tokens
     enter_layer(text, &own[0], m->count);
     pool(m, own[0].x, tokens, vector);
     if (begun && !become(CALLED, FREE)) /* the room may be used again once the helper is out of it */
-        while (!become(HELPED, FREE)) _mm_pause();
+        for (int64_t tries = 0; !become(HELPED, FREE); tries++) wait_a_little(tries);
     return 0;
 }
 

@@ -10,6 +10,7 @@ import ctypes
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -83,6 +84,8 @@ def _library() -> Any:
     library.retriever_runs.argtypes = (_INT,)
     if not library.retriever_runs(ctypes.sizeof(_Model)):
         return None
+    if not hasattr(library, "retriever_begin"):
+        raise EncoderError(f"{path} was compiled from an older kernel.c", mend="Install retriever again.")
     library.retriever_encode.argtypes = (_POINTER, _POINTER, _INT, _POINTER, _POINTER, _INT)
     library.retriever_encode.restype = _INT
     library.retriever_begin.argtypes = (_POINTER, _POINTER, _INT, _POINTER)
@@ -118,15 +121,18 @@ def open_kernel(graph: Path) -> Kernel | None:
 
 
 def _fits(shape: Shape) -> bool:
+    if shape.heads < 1 or shape.hidden < shape.heads:
+        return False
     head = shape.hidden // shape.heads  # those of a panel are worked at together
     parts = ((shape.hidden, _PANEL), (shape.wide, _PANEL), (head, _LANES), (_PANEL, head))
-    return not any(whole % part for whole, part in parts)
+    return not any(whole % part for whole, part in parts) and head * shape.heads == shape.hidden
 
 
 @cache
 def _start_helper() -> None:
-    """Start what helps with one text at a time, on a core of its own if one is free."""
-    threading.Thread(target=_library().retriever_help, name="encoder", daemon=True).start()
+    """Start what helps with one text at a time, on a core that is free; nothing where no thread is to be had."""
+    with suppress(RuntimeError):
+        threading.Thread(target=_library().retriever_help, name="encoder", daemon=True).start()
 
 
 class Kernel:
@@ -178,7 +184,9 @@ class Kernel:
         room = getattr(self._rooms, "own", None)
         if room is None:
             room = self._rooms.own = _Room(self._room_for)
-        return self._vector(tokens, room.at(len(tokens)), begun=0)
+        vector = np.empty(self._hidden, np.float32)
+        self._encode(self._at, tokens.ctypes.data, len(tokens), room.at(len(tokens)), vector.ctypes.data, 0)
+        return vector
 
     def run_beside(self, ids: Sequence[int], work: Callable[[], Made]) -> tuple[Vectors, Made]:
         """Return the same, and what `work` makes: another core encodes meanwhile, and then the two of them do.
@@ -190,13 +198,14 @@ class Kernel:
             return self.run(ids), made
         try:
             _start_helper()
-            tokens = self._tokens(ids)
-            room = self._helped_room.at(len(tokens))
-            begun = self._begin(self._at, tokens.ctypes.data, len(tokens), room)
+            tokens, vector = self._tokens(ids), np.empty(self._hidden, np.float32)
+            text = self._at, tokens.ctypes.data, len(tokens), self._helped_room.at(len(tokens))
+            into = vector.ctypes.data
+            begun = self._begin(*text)
             try:
                 made = work()
             finally:  # what was begun has to be ended
-                vector = self._vector(tokens, room, begun)
+                self._encode(*text, into, begun)
             return vector, made
         finally:
             self._helped.release()
@@ -206,11 +215,6 @@ class Kernel:
         if not 0 < len(tokens) <= self._places or tokens.min() < 0 or tokens.max() >= self._words:
             raise EncoderError(f"{len(tokens)} token ids are not of this model's vocabulary and window")
         return tokens
-
-    def _vector(self, tokens: NDArray[np.int32], room: int, begun: int) -> Vectors:
-        vector = np.empty(self._hidden, np.float32)
-        self._encode(self._at, tokens.ctypes.data, len(tokens), room, vector.ctypes.data, begun)
-        return vector
 
     def _room_for(self, tokens: int) -> int:
         return int(self._encode(self._at, None, tokens, None, None, 0))
