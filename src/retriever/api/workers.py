@@ -118,15 +118,17 @@ class Workers:
 def _trim() -> None:
     """Give the system back what is free, now and later, where the C library knows how.
 
-    While an encoder is loaded much is taken, and having seen large blocks come and go, glibc keeps what is free.
+    While an encoder is loaded much is taken, and having seen large blocks come and go, glibc keeps what is free. And
+    what the event loop has let go, the threads for questions may take: they run one at a time.
     """
     with suppress(AttributeError, OSError):
         library = ctypes.CDLL(None)
         library.malloc_trim(0)
         library.mallopt(_TRIM_THRESHOLD, _KEPT_FREE)
+        library.mallopt(_ARENA_MAX, 1)
 
 
-_TRIM_THRESHOLD = -1  # M_TRIM_THRESHOLD of malloc.h
+_TRIM_THRESHOLD, _ARENA_MAX = -1, -8  # of malloc.h
 _KEPT_FREE = 2**20
 
 
