@@ -180,6 +180,21 @@ def test_a_connection_is_counted_until_it_ends_and_once(share, connect, end):
         os.fstat(descriptor)
 
 
+def test_a_worker_with_much_to_do_leaves_nothing_to_others(share, connect):
+    a, b, board, _ = share()
+    connect(a, 3)
+    taken = [take(a)]
+    assert take(a) is None  # it is for the other, which has none
+    board.asking(+17)
+    taken.append(take(a))
+    board.asking(-1)
+    assert take(a) is None
+    taken.append(take(b))
+    assert None not in taken
+    for one in taken:
+        one.close()
+
+
 # --- questions ----------------------------------------------------------------------------------------------------
 
 

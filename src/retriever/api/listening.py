@@ -18,6 +18,8 @@ _PATIENCE_SECONDS = 0.02
 # The socket says at once, again, that somebody waits: asking it without a pause would take the core from who should
 # look. A loop that pauses serves its own connections so much later, and no more.
 _PAUSE_SECONDS = 0.0001
+# A worker that has more requests than this has no time to pause, and where they pile up the others have as many.
+_MANY = 16
 
 
 class Listening(socket.socket):
@@ -67,6 +69,8 @@ class Listening(socket.socket):
         One that hangs takes the others' patience once, not at each connection: until it looks again.
         """
         self._board.look()
+        if self._board.asked > _MANY:
+            return False
         patient = False
         for number, looks in self._board.emptier():
             if number not in self._left or self._left[number][0] != looks:
