@@ -81,9 +81,9 @@ def test_the_second_model_knows_what_is_alike(encoders):
     (given,) = encoder._load().run(
         None,
         {
-            "input_ids": np.array([encoder._ids(TEXTS[0])]),
-            "attention_mask": np.ones((1, len(encoder._ids(TEXTS[0]))), np.int64),
-            "token_type_ids": np.zeros((1, len(encoder._ids(TEXTS[0]))), np.int64),
+            "input_ids": np.array([encoder._window.ids(TEXTS[0])]),
+            "attention_mask": np.ones((1, len(encoder._window.ids(TEXTS[0]))), np.int64),
+            "token_type_ids": np.zeros((1, len(encoder._window.ids(TEXTS[0]))), np.int64),
         },
     )
     assert np.allclose(vectors[0], given[0, 0] / np.linalg.norm(given[0, 0]), atol=1e-6)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retriever.defaults import DEFAULT_MODEL
 from retriever.encoder import SentenceEncoder, find_model, read_spec
 from retriever.encoder import load_encoder as load_any
-from retriever.encoder.tokens import load_tokenizer
+from retriever.encoder.tokens import Window, load_tokenizer
 from retriever.errors import EncoderError
 
 # As sentence-transformers' own repository on the hub lists model.safetensors of all-MiniLM-L6-v2.
@@ -242,6 +242,24 @@ def test_words_counted_one_by_one_say_what_the_whole_text_does(words, times):
     )
     budget = encoder.spec.window - 2
     assert encoder.fit(text) == (len(text) if len(offsets) <= budget else offsets[budget][0])
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    text=st.text(max_size=60)
+    | st.text(st.sampled_from("ab .éΣß漢\u0301\u00a0\n\t\r\x1c\x85😀\u200b<[SEP]"), max_size=1500)
+    | st.lists(st.sampled_from(["[MASK]", "[mask]", "[CLS]x", "Straße", "don't", "naïve", "x" * 101, ""])).map(" ".join)
+)
+def test_words_tokenised_one_by_one_give_the_tokens_of_the_whole_text(text):
+    window = window_once()
+    whole = window.tokenizer.encode(text.strip()).ids
+    most = load_encoder_once().spec.window
+    assert window.ids(text) == (whole if len(whole) <= most else [*whole[: most - 1], whole[-1]])
+
+
+@cache
+def window_once() -> Window:
+    return Window(find_model(DEFAULT_MODEL) / "tokenizer.json", load_encoder_once().spec)
 
 
 def load_encoder_once(_kept: list[SentenceEncoder] = []) -> SentenceEncoder:  # noqa: B006

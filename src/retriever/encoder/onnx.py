@@ -75,7 +75,7 @@ class OnnxEncoder:
         prompt = self._spec.query_prompt if role == "query" else self._spec.passage_prompt
 
         def encode_one(at: int) -> None:
-            vectors[at] = self._run(self._ids(prompt + texts[at]))
+            vectors[at] = self._run(self._window.ids(prompt + texts[at]))
 
         if self._threads == 1 or len(texts) == 1:
             for at in range(len(texts)):
@@ -91,20 +91,10 @@ class OnnxEncoder:
         For when that core is idle: where it is not, nothing is gained. Without `kernel.c` the one follows the other.
         """
         prompt = self._spec.query_prompt if role == "query" else self._spec.passage_prompt
-        ids, engine = self._ids(prompt + text), self._load()
+        ids, engine = self._window.ids(prompt + text), self._load()
         if isinstance(engine, Kernel):
             return engine.run_beside(ids, work)
         return engine.run(ids), work()
-
-    def _ids(self, text: str) -> list[int]:
-        tokenizer = self._window.tokenizer
-        encoding = tokenizer.encode(text.strip())
-        if len(encoding.ids) > self._spec.window:
-            # The special tokens at the end belong there whatever is cut.
-            encoding = tokenizer.encode(text.strip(), add_special_tokens=False)
-            encoding.truncate(self._spec.window - tokenizer.num_special_tokens_to_add(False))
-            encoding = tokenizer.post_process(encoding)
-        return list(encoding.ids)
 
     def _run(self, ids: Sequence[int]) -> Vectors:
         return self._load().run(ids)
