@@ -104,6 +104,26 @@ def test_the_helper_does_the_work_while_there_is_other_work(real_encoder):
     assert own < 0.3 * min(timed(engine.run, IDS) for _ in range(3))
 
 
+@needs_kernel
+@pytest.mark.parametrize("pause", [0, 0.0001, 0.002])
+def test_a_helper_that_was_told_of_a_text_has_the_same_vector(real_encoder, pause):
+    engine = real_encoder._load()
+    for _ in range(20):
+        engine.expect()
+        time.sleep(pause)
+        assert np.array_equal(engine.run_beside(IDS[:20], list)[0], engine.run(IDS[:20]))
+
+
+@needs_kernel
+def test_a_text_that_does_not_come_is_awaited_for_a_moment_only(real_encoder):
+    engine = real_encoder._load()
+    began = time.process_time()
+    for _ in range(20):
+        engine.expect()
+    time.sleep(0.3)
+    assert time.process_time() - began < 0.1
+
+
 def timed(call, *args):
     began = time.thread_time()
     call(*args)

@@ -28,12 +28,17 @@ class Questions:
         self._kept: dict[str, Vectors] = {}
         self._lock = threading.Lock()
 
+    def expect(self) -> None:
+        """Have an idle core ready for a question that is about to come."""
+        if isinstance(self._encoder, OnnxEncoder) and self._is_helped():
+            self._encoder.expect()
+
     def vector(self, question: str, work: Callable[[], Made]) -> tuple[Vectors, Made]:
         """Return the vector of a question, shape (dimension,), not to be changed, and what `work` makes."""
         vector = self._remembered(question)
         if vector is not None:
             made = work()
-        elif self._idle is not None and isinstance(self._encoder, OnnxEncoder) and self._idle():
+        elif isinstance(self._encoder, OnnxEncoder) and self._is_helped():
             vector, made = self._encoder.encode_beside(question, "query", work)
         else:
             vector, made = self._encoder.encode([question], "query")[0], work()
@@ -41,6 +46,9 @@ class Questions:
             vector.setflags(write=False)
             self._keep(question, vector)
         return vector, made
+
+    def _is_helped(self) -> bool:
+        return self._idle is not None and self._idle()
 
     def _remembered(self, question: str) -> Vectors | None:
         with self._lock:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from retriever.encoder import GRAPH, load_encoder, open_export
 from retriever.errors import EncoderMismatch, InputError
 from retriever.guard import content_words
 from retriever.questions import Questions
-from retriever.showing import Showing
+from retriever.showing import Showing, Wanted
 from retriever.snapshot import SharedFiles, Snapshot, open_snapshot
 from retriever.types import (
     Answer,
@@ -42,7 +41,7 @@ from retriever.types import (
     Suggestions,
     Timings,
 )
-from retriever.weighing import Permit, Weighing
+from retriever.weighing import ByWords, Permit, Weighing
 
 _KEPT_RELATED = 1000
 # Where there are fewer, an answer that holds may well lack a word of the question.
@@ -159,17 +158,22 @@ class Searcher:
         least = self._min_confidence if min_confidence is None else min_confidence
         if not 0 <= least <= 1:
             raise InputError("min_confidence", "must be between 0 and 1")
+        self._questions.expect()
         query = self._snapshot.lexical.correct(question) if correct else question
         permit, today = self._permit(filters or Filters()), self._today()
-        vector, by_words = self._questions.vector(query, partial(self._weighing.look_up, query, permit))
-        encoded = time.perf_counter()
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
+
+        def read() -> tuple[ByWords, list[str], Wanted]:
+            words = content_words(query)
+            return self._weighing.look_up(query, permit), words, self._showing.wanted(query, words)
+
+        vector, (by_words, words, wanted) = self._questions.vector(query, read)
+        encoded = time.perf_counter()
         ranked = self._weighing.rank(by_words, vector, permit, pinned)
         cards = [self._showing.card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
         telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
-        words = content_words(query)
         deciding = self._deciding
         missing = deciding.missing(query, words, cards[0], every_word=telling) if cards and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
@@ -179,7 +183,7 @@ class Searcher:
         answered = faq and confidence >= least
         if cards and not answered and (len(pinned) or telling != self._english):
             missing = deciding.missing(query, words, cards[0], every_word=self._english)
-        hits = self._showing.hits(query, ranked, cards, words, today, explain=explain)
+        hits = self._showing.hits(ranked, cards, wanted, today, explain=explain)
         done = time.perf_counter()
         return Answer(
             question=question,

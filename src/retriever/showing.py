@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from retriever.highlight import asks_for_a_way
 from retriever.show import Card, Stems
@@ -12,6 +13,13 @@ from retriever.types import Hit
 from retriever.weighing import Ranked
 
 _KEPT_CARDS = 1000  # about 5 KB each
+
+
+class Wanted(NamedTuple):
+    """What a sentence that answers is told by: the stems of a question's words, and whether it asks for a way."""
+
+    stems: Stems
+    way: bool
 
 
 class Showing:
@@ -37,33 +45,26 @@ class Showing:
         """Keep no entry any longer."""
         self._cards.clear()
 
-    def hits(
-        self,
-        query: str,
-        ranked: Ranked,
-        cards: Sequence[Card],
-        words: Sequence[str],
-        today: date,
-        *,
-        explain: bool,
-    ) -> tuple[Hit, ...]:
-        """Return the first of what was found, whose `cards` are given, as hits.
+    def wanted(self, query: str, words: Sequence[str]) -> Wanted:
+        """Return what is wanted of a sentence; `words` are those of `query` that carry matter."""
+        lexical = self._snapshot.lexical
+        stems = Stems.of({stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))})
+        return Wanted(stems, asks_for_a_way(query))
 
-        `words` are those of `query` that carry matter.
-        """
+    def hits(
+        self, ranked: Ranked, cards: Sequence[Card], wanted: Wanted, today: date, *, explain: bool
+    ) -> tuple[Hit, ...]:
+        """Return the first of what was found, whose `cards` are given, as hits."""
         if not cards:
             return ()
-        lexical = self._snapshot.lexical
-        asked = Stems.of({stem: lexical.rarity(stem) for stem in lexical.analyzer.words(" ".join(words))})
-        way = asks_for_a_way(query)
         hits = [
             card.hit(
                 rank + 1,
                 cosines,
-                asked,
+                wanted.stems,
                 card.entry.validity(today),
                 ranked.explanation(rank) if explain else None,
-                way=way,
+                way=wanted.way,
             )
             for rank, (card, cosines) in enumerate(zip(cards, ranked.cosines(len(cards)), strict=True))
         ]

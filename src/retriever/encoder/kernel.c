@@ -473,9 +473,12 @@ static int64_t lay_out(const Model *m, const int32_t *ids, int64_t tokens, char 
 /* --- a thread that helps ------------------------------------------------------------------------------------------ */
 
 /* There is one helper, which helps with one text at a time. */
+/* So many ticks, 0.2 ms or so, it awaits a text that it was told of: a question is put right meanwhile, and parted. */
+enum { HOPE = 500000 };
+
 enum { ABSENT, FREE, TAKEN, CALLED, HELPING, HELPED };
 static struct {
-    int state;
+    int state, expected;
     Text text;
     Own own[2];
     pthread_mutex_t lock;
@@ -486,14 +489,18 @@ static int become(int from, int to) {
     return __atomic_compare_exchange_n(&helper.state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+static int is_called(void) { return __atomic_load_n(&helper.state, __ATOMIC_ACQUIRE) == CALLED; }
+
 /* Be the helper, for ever. */
 void retriever_help(void) {
     if (!become(ABSENT, FREE)) return;
     for (;;) {
         pthread_mutex_lock(&helper.lock);
-        while (__atomic_load_n(&helper.state, __ATOMIC_ACQUIRE) != CALLED)
-            pthread_cond_wait(&helper.called, &helper.lock);
+        while (!is_called() && !helper.expected) pthread_cond_wait(&helper.called, &helper.lock);
+        helper.expected = 0;
         pthread_mutex_unlock(&helper.lock);
+        const uint64_t woken = __rdtsc();
+        while (!is_called() && __rdtsc() - woken < HOPE) _mm_pause();
         if (!become(CALLED, HELPING)) continue; /* all was done before it came */
         run_layers(&helper.text, &helper.own[1], 1);
         become(HELPING, HELPED);
@@ -501,6 +508,14 @@ void retriever_help(void) {
 }
 
 /* --- what kernel.py calls ----------------------------------------------------------------------------------------- */
+
+/* Wake the helper for a text that is about to come: that takes as long as the twentieth part of encoding one. */
+void retriever_expect(void) {
+    if (pthread_mutex_trylock(&helper.lock)) return;
+    helper.expected = 1;
+    pthread_cond_signal(&helper.called);
+    pthread_mutex_unlock(&helper.lock);
+}
 
 /* Have the helper begin with a text, if it is free: whether it is. `retriever_encode` with the same must follow. */
 int retriever_begin(const Model *m, const int32_t *ids, int64_t tokens, char *scratch) {

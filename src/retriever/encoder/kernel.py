@@ -84,11 +84,12 @@ def _library() -> Any:
     library.retriever_runs.argtypes = (_INT,)
     if not library.retriever_runs(ctypes.sizeof(_Model)):
         return None
-    if not hasattr(library, "retriever_begin"):
+    if not hasattr(library, "retriever_expect"):
         raise EncoderError(f"{path} was compiled from an older kernel.c", mend="Install retriever again.")
     library.retriever_encode.argtypes = (_POINTER, _POINTER, _INT, _POINTER, _POINTER, _INT)
     library.retriever_encode.restype = _INT
     library.retriever_begin.argtypes = (_POINTER, _POINTER, _INT, _POINTER)
+    library.retriever_expect.argtypes, library.retriever_expect.restype = (), None
     library.retriever_help.argtypes, library.retriever_help.restype = (), None
     library.retriever_pack.argtypes = (_POINTER, _INT, _INT, _POINTER)
     library.retriever_pack.restype = None
@@ -140,6 +141,7 @@ class Kernel:
 
     def __init__(self, library: Any, arrays: Arrays, shape: Shape) -> None:
         self._encode, self._begin = library.retriever_encode, library.retriever_begin
+        self._expect = library.retriever_expect
         self._hidden = shape.hidden
         self._words, self._places = len(arrays["words"]), len(arrays["places"])
         self._kept: list[NDArray[Any]] = []  # what structures point to must stay
@@ -188,6 +190,11 @@ class Kernel:
         self._encode(self._at, tokens.ctypes.data, len(tokens), room.at(len(tokens)), vector.ctypes.data, 0)
         return vector
 
+    def expect(self) -> None:
+        """Have another core ready for `run_beside`, which is about to be called."""
+        _start_helper()
+        self._expect()
+
     def run_beside(self, ids: Sequence[int], work: Callable[[], Made]) -> tuple[Vectors, Made]:
         """Return the same, and what `work` makes: another core encodes meanwhile, and then the two of them do.
 
@@ -211,10 +218,9 @@ class Kernel:
             self._helped.release()
 
     def _tokens(self, ids: Sequence[int]) -> NDArray[np.int32]:
-        tokens = np.array(ids, np.int32)
-        if not 0 < len(tokens) <= self._places or tokens.min() < 0 or tokens.max() >= self._words:
-            raise EncoderError(f"{len(tokens)} token ids are not of this model's vocabulary and window")
-        return tokens
+        if not 0 < len(ids) <= self._places or min(ids) < 0 or max(ids) >= self._words:
+            raise EncoderError(f"{len(ids)} token ids are not of this model's vocabulary and window")
+        return np.array(ids, np.int32)
 
     def _room_for(self, tokens: int) -> int:
         return int(self._encode(self._at, None, tokens, None, None, 0))

@@ -85,6 +85,11 @@ class OnnxEncoder:
                 list(pool.map(encode_one, range(len(texts))))
         return vectors
 
+    def expect(self) -> None:
+        """Have another core ready for `encode_beside`, which is about to be called."""
+        if isinstance(self._engine, Kernel):
+            self._engine.expect()
+
     def encode_beside(self, text: str, role: Role, work: Callable[[], Made]) -> tuple[Vectors, Made]:
         """Return the vector, shape (dimension,), of one text, and what `work` makes meanwhile, on another core.
 
