@@ -21,7 +21,7 @@ def library() -> Any:
     if path is None:
         return None
     library = ctypes.CDLL(str(path))
-    if not hasattr(library, "retriever_add_columns"):
+    if not hasattr(library, "retriever_compare_entries") and library.retriever_rows_width():
         raise RetrieverError(f"{path} was compiled from an older rows.c", mend="Install retriever again.")
     library.retriever_add_columns.argtypes = (_POINTER, _POINTER, _POINTER, _INT, _POINTER)
     library.retriever_add_columns.restype = None
@@ -31,4 +31,10 @@ def library() -> Any:
         library.retriever_round_rows.restype = None
         library.retriever_best_rows.argtypes = (_POINTER, _POINTER, _POINTER, _INT, _INT, _POINTER, _POINTER)
         library.retriever_best_rows.restype = None
+        library.retriever_compare_entries.argtypes = (
+            *(_POINTER, _INT, _POINTER, _POINTER),  # vectors and how wide they are, where rows begin, how many ask
+            *(_POINTER, _INT, _POINTER),  # ordinals, how many, the vector of a question
+            *(_POINTER, _POINTER),  # what is given: products, nearest
+        )
+        library.retriever_compare_entries.restype = None
     return library

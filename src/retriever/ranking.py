@@ -35,30 +35,11 @@ _BY_WEIGHT = np.array(list(WEIGHTS.values()), np.float32)[:, None]
 
 
 def related(cosine: Scores, floor: float) -> Scores:
-    """Return cosines with the encoder's own zero taken out.
+    """Return cosines with the encoder's own zero taken out: the dense evidence, where they are of nearest texts.
 
     `floor` is its mean cosine of texts that have nothing in common; with it, one set of weights serves any encoder.
     """
     return ((cosine - floor) / (1 - floor)).astype(np.float32, copy=False)
-
-
-def dense_evidence(cosines: Scores, begin: Rows, end: Rows, asking: Rows, floor: float) -> Scores:
-    """Return the dense evidence of entries, shape (3, entries): the first three of WEIGHTS.
-
-    Args:
-        cosines: of the entries' rows one after another: an entry's first are of its question and alternates, if it has
-            any, and its last is of all of it as one text.
-        begin: where each entry's rows begin.
-        end: where they end.
-        asking: how many are of its question and alternates.
-        floor: see `related`.
-    """
-    # What asks and the rest in turn, all in one call: of no rows that gives the first of the rest.
-    highest = np.maximum.reduceat(cosines, np.array([begin, begin + asking]).T.ravel())
-    question, rest = highest[::2], highest[1::2]
-    best = np.maximum(question, rest)
-    # A page text has no question of its own; its nearest text speaks for it.
-    return related(np.array([np.where(asking, question, best), cosines[end - 1], best]), floor)
 
 
 def pin_key(question: str) -> str:
@@ -74,17 +55,3 @@ def contributions(evidence: Scores) -> Scores:
 def order(scores: Scores) -> Rows:
     """Return the positions of `scores` best first, of those that are the same the first."""
     return (-scores).argsort(kind="stable")
-
-
-def spans_of(starts: Rows, ordinals: Rows) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of `ordinals` one after another, and where each entry's begin and end among them.
-
-    `starts` is where each entry's rows begin in the snapshot, and one more for the end.
-    """
-    first = starts[ordinals]
-    counts = starts[ordinals + 1] - first
-    end = counts.cumsum()
-    begin = end - counts
-    rows = (first - begin).repeat(counts)
-    rows += np.arange(len(rows))
-    return rows, begin, end

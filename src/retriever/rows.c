@@ -8,8 +8,6 @@ void retriever_add_columns(const int32_t *entries, const float *values, const in
         for (int64_t i = span[0]; i < span[1]; i++) sums[entries[i]] += values[i];
 }
 
-/* Unit vectors as bytes, compared with a question by AVX-512 VNNI: a quarter of the memory, and the time that reading it
- * takes. */
 #if defined(__x86_64__) && defined(__GNUC__)
 
 #include <immintrin.h>
@@ -19,6 +17,8 @@ void retriever_add_columns(const int32_t *entries, const float *values, const in
 #define INLINE static inline __attribute__((always_inline)) FAST
 
 enum { LANES = 16, BYTES = 64, MOST = 8192 };
+
+/* --- unit vectors as bytes, compared by VNNI: a quarter of the memory, and the time that reading it takes ----------- */
 
 /* Round `width` numbers, a multiple of 16, to whole ones of at most 127, and return the scale to multiply them by. */
 INLINE float round_row(const float *x, int64_t width, int8_t *to, int32_t *sum) {
@@ -64,6 +64,37 @@ FAST void retriever_best_rows(const uint8_t *rows, const float *scales, const in
             most = product > most ? product : most;
         }
         best[owner] = most;
+    }
+}
+
+/* --- unit vectors as they are ----------------------------------------------------------------------------------- */
+
+INLINE float product(const float *x, const float *y, int64_t width) {
+    __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+    for (int64_t i = 0; i < width; i += 2 * LANES) {
+        even = _mm512_fmadd_ps(_mm512_loadu_ps(x + i), _mm512_loadu_ps(y + i), even);
+        odd = _mm512_fmadd_ps(_mm512_loadu_ps(x + i + LANES), _mm512_loadu_ps(y + i + LANES), odd);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+}
+
+/* Give the products of all rows of `count` entries with a vector of `width` numbers, a multiple of 64; and of each entry
+ * the highest of its first rows, as many as ask, or of all if none does; the last; and the highest. */
+FAST void retriever_compare_entries(const float *vectors, int64_t width, const int64_t *starts, const int64_t *asking,
+                                    const int64_t *ordinals, int64_t count, const float *with, float *products,
+                                    float *nearest) {
+    for (int64_t entry = 0; entry < count; entry++) {
+        const int64_t first = starts[ordinals[entry]], rows = starts[ordinals[entry] + 1] - first;
+        float question = -INFINITY, best = -INFINITY;
+        for (int64_t row = 0; row < rows; row++) {
+            const float one = products[row] = product(vectors + (first + row) * width, with, width);
+            best = one > best ? one : best;
+            question = row < asking[ordinals[entry]] ? best : question;
+        }
+        nearest[entry] = asking[ordinals[entry]] ? question : best;
+        nearest[count + entry] = products[rows - 1];
+        nearest[2 * count + entry] = best;
+        products += rows;
     }
 }
 

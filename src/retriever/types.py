@@ -418,6 +418,11 @@ class VectorStore(Protocol):
         """Return what does the same for queries to come, sooner where that takes memory: for rows compared often."""
         ...
 
+    @property
+    def laid(self) -> Vectors | None:
+        """All vectors, shape (rows, dimension), where they lie in memory as they are; else None. Not to be changed."""
+        ...
+
 
 # --- a search -----------------------------------------------------------------------------------------------------
 

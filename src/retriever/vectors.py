@@ -89,6 +89,13 @@ class FlatStore:
         vectors = self.get(rows)
         return lambda query: _products(vectors, query)
 
+    @property
+    def laid(self) -> Vectors | None:
+        """All vectors, shape (rows, dimension), where FAISS has them: no longer than this store."""
+        shape = len(self), self._index.d
+        whole = faiss.rev_swig_ptr(self._index.get_xb(), shape[0] * shape[1])  # type: ignore[attr-defined]
+        return np.asarray(whole, np.float32).reshape(shape)
+
 
 class RoughStore:
     """Vectors in half precision, mapped where they are many, and a rough index that finds the nearest of them.
@@ -142,6 +149,11 @@ class RoughStore:
     def beside(self, rows: Rows) -> Callable[[Vectors], NDArray[np.float32]]:
         """Return what compares a query with `rows`, read anew each time: where they are many, memory is wanted."""
         return partial(self.compare, rows=rows)
+
+    @property
+    def laid(self) -> Vectors | None:
+        """Nothing: they are in half precision."""
+        return None
 
 
 def _products(vectors: Vectors, query: Vectors) -> NDArray[np.float32]:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.comparing import Compared, Comparing
 from retriever.defaults import MAX_K
 from retriever.lexical import Asked
-from retriever.ranking import PIN, WEIGHTS, contributions, dense_evidence, order, spans_of
+from retriever.ranking import PIN, WEIGHTS, contributions, order, related
 from retriever.rows import byte_rows
 from retriever.snapshot import KINDS, Snapshot
 from retriever.types import Allowed, Explanation, Filters, Mask, Rows, Vectors
@@ -36,18 +37,18 @@ class Ranked:
 
     Args:
         parts: what the scores are the sums of, shape (kinds of evidence, candidates).
-        rows: the cosines of the candidates' rows, and where each one's begin and end.
+        compared: the cosines of the candidates' rows.
     """
 
     ordinals: Rows
     scores: Scores
     place: Rows
     parts: Scores
-    rows: tuple[Scores, Rows, Rows]
+    compared: Compared
 
     def cosines(self, count: int) -> list[list[float]]:
         """Return the cosine of each passage of the first `count` candidates."""
-        cosines, begin, end = self.rows
+        cosines, begin, end, _ = self.compared
         places = self.place[:count]
         spans = zip(begin[places].tolist(), end[places].tolist(), strict=True)
         return [cosines[start:stop].tolist() for start, stop in spans]
@@ -106,7 +107,8 @@ class Weighing:
         self._permits: dict[Hashable, Permit] = {}
         self._together: tuple[bytes, Near] | None = None
         asking = snapshot.owners[snapshot.kinds < KINDS.index("answer")]
-        self._asking = np.bincount(asking, minlength=len(snapshot.starts) - 1)
+        counted = np.bincount(asking, minlength=len(snapshot.starts) - 1)
+        self._comparing = Comparing(snapshot.vectors, snapshot.starts, counted)
 
     def permit(self, filters: Filters, today: date | None) -> Permit:
         """Return what `filters` let pass, and of it what holds `today` if a day is given.
@@ -175,16 +177,15 @@ class Weighing:
         ordinals = _union(near, by_words.best, pinned)
         if not len(ordinals):
             return _NONE
-        rows, begin, end = spans_of(snapshot.starts, ordinals)
-        cosines = snapshot.vectors.compare(vector, rows)
-        dense = dense_evidence(cosines, begin, end, self._asking[ordinals], snapshot.manifest.calibration.floor)
+        compared = self._comparing.compare(vector, ordinals)
+        dense = related(compared.nearest, snapshot.manifest.calibration.floor)
         words = by_words.asked.scores(ordinals)
         parts = contributions(np.concatenate([dense, words]))
         if len(pinned):
             parts = np.vstack([parts, np.where(np.isin(ordinals, pinned), np.float32(PIN), np.float32(0))])
         scores = parts.sum(axis=0)
         place = order(scores)
-        return Ranked(ordinals[place], scores[place], place, parts, (cosines, begin, end))
+        return Ranked(ordinals[place], scores[place], place, parts, compared)
 
     def _found(self, vector: Vectors, wanted: int, permit: Permit) -> Rows:
         """Return the ordinals of the `wanted` nearest entries, of those that a rough index finds."""
@@ -199,7 +200,7 @@ class Weighing:
 
 
 _NO_ROWS, _NO_SCORES = np.zeros(0, np.int64), np.zeros(0, np.float32)
-_NONE = Ranked(_NO_ROWS, _NO_SCORES, _NO_ROWS, _NO_SCORES, (_NO_SCORES, _NO_ROWS, _NO_ROWS))
+_NONE = Ranked(_NO_ROWS, _NO_SCORES, _NO_ROWS, _NO_SCORES, Compared(_NO_SCORES, _NO_ROWS, _NO_ROWS, _NO_SCORES))
 
 
 def _union(*parts: Rows) -> Rows:
