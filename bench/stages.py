@@ -22,8 +22,9 @@ import numpy as np
 
 from load import Client, distinct_questions
 from material import ROOT, WORK, material_of, parser_of
-from retriever import deciding, lexical, search, show, showing, snapshot, vectors, weighing
+from retriever import comparing, deciding, lexical, search, show, showing, snapshot, weighing
 from retriever.encoder import OnnxEncoder
+from retriever.encoder.tokens import Window
 from servers import product, running
 from speed_report import write_between
 
@@ -31,10 +32,9 @@ _WARM = 100
 # Every stage, and the functions that are it.
 STAGES: Sequence[tuple[str, Any, str]] = (
     ("the question put right", lexical.Lexical, "correct"),
-    ("tokens", OnnxEncoder, "_ids"),
+    ("tokens", Window, "ids"),
     ("encoder", OnnxEncoder, "_run"),
-    ("cosines", vectors.FlatStore, "compare"),
-    ("cosines", vectors, "_products"),
+    ("cosines", comparing.Comparing, "compare"),
     ("nearest entries", weighing.Near, "nearest"),
     ("words", lexical.Lexical, "look_up"),
     ("words", lexical.Asked, "best"),
@@ -43,6 +43,7 @@ STAGES: Sequence[tuple[str, Any, str]] = (
     ("entries from disk", snapshot.Snapshot, "entry"),
     ("confidence", deciding.Deciding, "confidence"),
     ("missing words", deciding.Deciding, "missing"),
+    ("hits and their sentences", showing.Showing, "wanted"),
     ("hits and their sentences", showing.Showing, "hits"),
     ("marks in HTML", show, "mark"),
     ("the rest of a search", search.Searcher, "ask"),
