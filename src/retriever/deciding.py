@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from retriever.confidence import CAP, Evidence, confidence_of
 from retriever.guard import denied
@@ -15,6 +16,14 @@ from retriever.weighing import Ranked
 _USUAL_LEAD = 0.16
 # A word that no entry has stands at 1; one that a single entry of a hundred has, near 0.8.
 _DISTINGUISHING = 0.95
+
+
+class Telling(NamedTuple):
+    """A word of a question that next to no entry has: as it stands, its term, and whether it is a name or number."""
+
+    text: str
+    term: str
+    name: bool
 
 
 class Deciding:
@@ -46,21 +55,27 @@ class Deciding:
                 return float(ranked.scores[0]) - float(ranked.scores[at])
         return _USUAL_LEAD
 
-    def missing(self, query: str, words: Sequence[str], first: Card, *, every_word: bool) -> tuple[str, ...]:
-        """Return which of `words` tell this question from others and are in neither the first entry nor any other.
-
-        Names, numbers, codes and what is denied; and with `every_word` all others that carry matter. Where there are
-        few entries, an answer that holds may well lack some of those.
-        """
+    def telling(self, query: str, words: Sequence[str]) -> tuple[Telling, ...]:
+        """Return which of `words`, those of `query` that carry matter, tell it from other questions."""
         lexical = self._lexical
         begin = query.split(maxsplit=1)[0]
-        missing = []
+        telling = []
         for word in words:
-            # A question begins with a capital.
-            capital = self._capitals and word[0].isupper() and not begin.startswith(word)
-            if every_word or capital or word.isdecimal() or is_code(word):
-                term = lexical.analyzer.term(word)
-                # Words that no entry has are few, and only for those is the text taken into terms.
-                if lexical.rarity(term) >= _DISTINGUISHING and term not in first.terms(lexical.analyzer.terms):
-                    missing.append(word)
+            term = lexical.analyzer.term(word)
+            if lexical.rarity(term) >= _DISTINGUISHING:
+                # A question begins with a capital.
+                capital = self._capitals and word[0].isupper() and not begin.startswith(word)
+                telling.append(Telling(word, term, capital or word.isdecimal() or is_code(word)))
+        return tuple(telling)
+
+    def missing(self, query: str, telling: Sequence[Telling], first: Card, *, every_word: bool) -> tuple[str, ...]:
+        """Return which words of a question the first entry does not have, nor any other, and what it denies.
+
+        Names, numbers and codes; and with `every_word` all others of `telling`. Where there are few entries, an answer
+        that holds may well lack some of those.
+        """
+        # They are few, and only for them is the text taken into terms.
+        wanted = [word for word in telling if every_word or word.name]
+        held = first.terms(self._lexical.analyzer.terms) if wanted else frozenset()
+        missing = [word.text for word in wanted if word.term not in held]
         return (*missing, *(denied(query, first.all_text) if self._english else ()))

@@ -12,7 +12,7 @@ import numpy as np
 from retriever.bounds import check_k, check_question, check_text
 from retriever.catalog import facets_of, listing_of, related_to
 from retriever.confidence import level_of
-from retriever.deciding import Deciding
+from retriever.deciding import Deciding, Telling
 from retriever.defaults import (
     DEFAULT_K,
     DEFAULT_MESSAGE,
@@ -164,25 +164,27 @@ class Searcher:
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
 
-        def read() -> tuple[ByWords, list[str], Wanted]:
-            words = content_words(query)
-            return self._weighing.look_up(query, permit), words, self._showing.wanted(query, words)
+        deciding = self._deciding
 
-        vector, (by_words, words, wanted) = self._questions.vector(query, read)
+        def read() -> tuple[ByWords, Wanted, Sequence[Telling]]:
+            words = content_words(query)
+            by_words = self._weighing.look_up(query, permit)
+            return by_words, self._showing.wanted(query, words), deciding.telling(query, words)
+
+        vector, (by_words, wanted, telling) = self._questions.vector(query, read)
         encoded = time.perf_counter()
         ranked = self._weighing.rank(by_words, vector, permit, pinned)
         cards = [self._showing.card(ordinal) for ordinal in ranked.ordinals[:k].tolist()]
         # The words that carry no matter are known for English only.
-        telling = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
-        deciding = self._deciding
-        missing = deciding.missing(query, words, cards[0], every_word=telling) if cards and not len(pinned) else ()
+        every_word = self._english and len(self._snapshot.starts) > _ENOUGH_ENTRIES
+        missing = deciding.missing(query, telling, cards[0], every_word=every_word) if cards and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
         faq = bool(cards) and cards[0].entry.kind == "faq"
         confidence = deciding.confidence(ranked, cards[0], capped=bool(missing)) if faq else 0.0
         confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
         answered = faq and confidence >= least
-        if cards and not answered and (len(pinned) or telling != self._english):
-            missing = deciding.missing(query, words, cards[0], every_word=self._english)
+        if cards and not answered and (len(pinned) or every_word != self._english):
+            missing = deciding.missing(query, telling, cards[0], every_word=self._english)
         hits = self._showing.hits(ranked, cards, wanted, today, explain=explain)
         done = time.perf_counter()
         return Answer(

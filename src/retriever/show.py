@@ -72,6 +72,7 @@ class Card:
         self._sentences.sort(key=lambda at: (made[at].number, made[at].start))
         self._answering: dict[bool, list[int]] = {}
         self._held: dict[int, str] = {}
+        self._nearest: dict[int, FoundPassage] = {}
         self._shown: dict[int, _Marked] = {}
         self._terms: frozenset[str] | None = None
         self._metadata = msgspec.json.encode(entry.metadata)
@@ -120,7 +121,6 @@ class Card:
         """
         entry = self.entry
         nearest = max(self._found, key=cosines.__getitem__)
-        passage = self._passages[nearest]
         marked = self._marked(self._best_sentence(cosines, asked, way=way))
         return Hit(
             rank=rank,
@@ -128,9 +128,7 @@ class Card:
             score=round(min(max(cosines[nearest], -1.0), 1.0), 6),  # float32 can overshoot
             question=entry.question,
             answer=AnswerText(self.text, self._html(marked)),
-            passage=FoundPassage(
-                _FOUND[passage.kind], passage.text, passage.number if passage.kind == "answer" else None
-            ),
+            passage=self._passage(nearest),
             highlight=Highlight(self.text[marked.start : marked.end], marked.start, marked.end),
             source=entry.source,
             link=marked.link,
@@ -146,6 +144,15 @@ class Card:
             valid_until=entry.valid_until,
             validity=validity,
         )
+
+    def _passage(self, at: int) -> FoundPassage:
+        """Return the passage at a place, as it is found. Its text is one that the entry has, wherever it is whole."""
+        found = self._nearest.get(at)
+        if found is None:
+            passage = self._passages[at]
+            number = passage.number if passage.kind == "answer" else None
+            found = self._nearest[at] = FoundPassage(_FOUND[passage.kind], passage.text, number)
+        return found
 
     def _best_sentence(self, cosines: Sequence[float], asked: Stems, *, way: bool) -> int:
         """Return the place among the passages of the sentence that answers best."""
