@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from retriever import comparing
 from retriever.comparing import Comparing, nearest_of
+from retriever.compiled import library
 from retriever.types import EXACTLY
 from retriever.vectors import open_vectors, prepare_vectors
 
@@ -58,6 +59,9 @@ def test_the_rows_of_some_entries_are_compared_alike_by_compiled_code_and_withou
     ordinals = np.array(chosen, np.int64)
     asked = [(vectors[7] + vectors[20]) / 2, vectors[0], -vectors[3]]
     compiled, plain = Comparing(store, STARTS, ASKING), without_compiled(monkeypatch, store)
+    found = library()
+    assert (compiled._compiled is not None) == bool(found and found.retriever_rows_width())
+    assert plain._compiled is None
     for query in asked if chosen else []:
         for compare in (compiled.compare, plain.compare):
             found = compare(query, ordinals)

@@ -252,9 +252,20 @@ def test_words_counted_one_by_one_say_what_the_whole_text_does(words, times):
 )
 def test_words_tokenised_one_by_one_give_the_tokens_of_the_whole_text(text):
     window = window_once()
+    assert window._by_words
     whole = window.tokenizer.encode(text.strip()).ids
     most = load_encoder_once().spec.window
     assert window.ids(text) == (whole if len(whole) <= most else [*whole[: most - 1], whole[-1]])
+
+
+@pytest.mark.parametrize("added", ["machine learning", "x y"])
+def test_a_token_with_a_blank_is_found_whole(tmp_path, added):
+    tokenizer = load_tokenizer(find_model(DEFAULT_MODEL) / "tokenizer.json")
+    tokenizer.add_tokens([added])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    window = Window(tmp_path / "tokenizer.json", load_encoder_once().spec)
+    text = f"what is {added}?"
+    assert window.ids(text) == window.tokenizer.encode(text).ids
 
 
 @cache

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from hashing import HashingEncoder
+from retriever.encoder import OnnxEncoder, read_export
 from retriever.questions import Questions
+from retriever.search import Searcher
 
 
 def test_the_last_questions_are_remembered_and_the_others_made_again():
@@ -52,3 +54,51 @@ def test_beside_other_work_or_not_the_vector_is_the_same(real_encoder):
         assert made == question
         assert np.array_equal(vector, plain.vector(question, list)[0])
     assert len(asked) == 3
+
+
+class Expecting(OnnxEncoder):
+    """The encoder, which notes in `done` what it is told and asked."""
+
+    def __init__(self, real, done):
+        folder = real.files["encoder.onnx"].parent
+        super().__init__(folder, read_export(folder))
+        self.done = done
+
+    def expect(self):
+        self.done.append("expect")
+        super().expect()
+
+    def encode_beside(self, text, role, work):
+        self.done.append("beside")
+        return super().encode_beside(text, role, work)
+
+    def encode(self, texts, role):
+        self.done.append("alone")
+        return super().encode(texts, role)
+
+
+@pytest.mark.model
+def test_a_core_is_told_of_a_question_before_it_comes_where_one_is_idle_and_the_question_new(real_encoder):
+    done, idle = [], [True]
+    questions = Questions(Expecting(real_encoder, done), remember=1, idle=lambda: idle[0])
+    for asked, idle[0], expected in (
+        ("a", True, ["expect", "beside"]),
+        ("a", True, []),  # remembered
+        ("b", False, ["alone"]),
+        ("a", True, ["expect", "beside"]),
+    ):
+        done.clear()
+        questions.expect(asked)
+        questions.vector(asked, list)
+        assert done == expected
+
+
+@pytest.mark.model
+def test_a_search_tells_of_its_question_first(real_encoder, run_build, index):
+    run_build(encoder=real_encoder)
+    done = []
+    searcher = Searcher.open(index, Expecting(real_encoder, done), idle=lambda: True)
+    done.clear()
+    searcher.ask("How do I pay?")
+    searcher.close()
+    assert done == ["expect", "beside"]

@@ -21,7 +21,8 @@ def library() -> Any:
     if path is None:
         return None
     library = ctypes.CDLL(str(path))
-    if not hasattr(library, "retriever_compare_entries") and library.retriever_rows_width():
+    wanted = "retriever_compare_entries" if library.retriever_rows_width() else "retriever_add_columns"
+    if not hasattr(library, wanted):
         raise RetrieverError(f"{path} was compiled from an older rows.c", mend="Install retriever again.")
     library.retriever_add_columns.argtypes = (_POINTER, _POINTER, _POINTER, _INT, _POINTER)
     library.retriever_add_columns.restype = None

@@ -28,9 +28,9 @@ class Questions:
         self._kept: dict[str, Vectors] = {}
         self._lock = threading.Lock()
 
-    def expect(self) -> None:
-        """Have an idle core ready for a question that is about to come."""
-        if isinstance(self._encoder, OnnxEncoder) and self._is_helped():
+    def expect(self, question: str) -> None:
+        """Have an idle core ready for a question that is about to come, or one much like it."""
+        if question not in self._kept and isinstance(self._encoder, OnnxEncoder) and self._is_helped():
             self._encoder.expect()
 
     def vector(self, question: str, work: Callable[[], Made]) -> tuple[Vectors, Made]:

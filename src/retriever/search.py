@@ -158,12 +158,11 @@ class Searcher:
         least = self._min_confidence if min_confidence is None else min_confidence
         if not 0 <= least <= 1:
             raise InputError("min_confidence", "must be between 0 and 1")
-        self._questions.expect()
+        self._questions.expect(question)
         query = self._snapshot.lexical.correct(question) if correct else question
         permit, today = self._permit(filters or Filters()), self._today()
         pinned = self._snapshot.pinned(question)
         pinned = pinned if permit.mask is None else pinned[permit.mask[pinned]]
-
         deciding = self._deciding
 
         def read() -> tuple[ByWords, Wanted, Sequence[Telling]]:

@@ -42,11 +42,11 @@ def test_there_are_forty_cases_and_each_is_of_an_entry_that_holds_its_sentences(
     assert wrong == []
 
 
-def test_the_marked_sentence_is_the_one_marked_by_hand_in_27_of_40(searcher):
+def test_the_marked_sentence_is_the_one_marked_by_hand_in_28_of_40(searcher):
     found = [(case, marked(searcher, case)) for case in CASES]
     misses = [
         f"\n{case['question']} → {text if text else 'NOT FOUND: ' + case['entry']}; by hand: {case['sentence']}"
         for case, text in found
         if text not in (case["sentence"], *case.get("also", ()))
     ]
-    assert len(CASES) - len(misses) >= 27, f"{len(CASES) - len(misses)} of {len(CASES)} right; not: {''.join(misses)}"
+    assert len(CASES) - len(misses) >= 28, f"{len(CASES) - len(misses)} of {len(CASES)} right; not: {''.join(misses)}"

@@ -41,9 +41,9 @@ typedef struct {
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
+#include <x86intrin.h>
 
 #define FAST __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 #define INLINE static inline __attribute__((always_inline)) FAST
@@ -472,10 +472,10 @@ static int64_t lay_out(const Model *m, const int32_t *ids, int64_t tokens, char 
 
 /* --- a thread that helps ------------------------------------------------------------------------------------------ */
 
-/* There is one helper, which helps with one text at a time. */
-/* So many ticks, 0.2 ms or so, it awaits a text that it was told of: a question is put right meanwhile, and parted. */
+/* So many ticks, 0.2 ms or so, a helper awaits a text that it was told of: the question is tokenised meanwhile. */
 enum { HOPE = 500000 };
 
+/* There is one helper, which helps with one text at a time. */
 enum { ABSENT, FREE, TAKEN, CALLED, HELPING, HELPED };
 static struct {
     int state, expected;
@@ -509,7 +509,7 @@ void retriever_help(void) {
 
 /* --- what kernel.py calls ----------------------------------------------------------------------------------------- */
 
-/* Wake the helper for a text that is about to come: that takes as long as the twentieth part of encoding one. */
+/* Wake the helper for a text that is about to come: that takes the caller a twentieth of what encoding does. */
 void retriever_expect(void) {
     if (pthread_mutex_trylock(&helper.lock)) return;
     helper.expected = 1;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # A bound on what is tokenised to find where a window ends; a wordpiece longer than this is one unknown token anyway.
 _CHARS_A_TOKEN = 100
-# Words come again: this many are tokenised once, 5 MB at most. A longer one is rare, or was made to fill memory.
+# Words come again: this many are tokenised once, 10 MB at most. A longer one is rare, or was made to fill memory.
 _WORDS_KEPT, _LONGEST_KEPT = 20_000, 40
 _WORD_BEGINS = ("▁", "Ġ")
 # Shorter words are never taken for misspelt.
@@ -109,12 +110,15 @@ class Window:
 
     @cached_property
     def _by_words(self) -> bool:
-        kinds = type(self.tokenizer.model).__name__, type(self.tokenizer.pre_tokenizer).__name__
-        return kinds == ("WordPiece", "BertPreTokenizer")
+        """Whether words are tokenised each by itself: no token has a blank within, and nothing looks across one."""
+        parts = self.tokenizer.normalizer, self.tokenizer.pre_tokenizer, self.tokenizer.model
+        added = (token.content for token in self.tokenizer.get_added_tokens_decoder().values())
+        kinds = tuple(type(part).__name__ for part in parts)
+        return kinds == ("BertNormalizer", "BertPreTokenizer", "WordPiece") and not any(" " in text for text in added)
 
     @cached_property
-    def _ids_of_word(self) -> Callable[[str], tuple[int, ...]]:
+    def _ids_of_word(self) -> Callable[[str], array[int]]:
         return lru_cache(_WORDS_KEPT)(self._tokenised)
 
-    def _tokenised(self, word: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer.encode(word, add_special_tokens=False).ids)
+    def _tokenised(self, word: str) -> array[int]:
+        return array("i", self.tokenizer.encode(word, add_special_tokens=False).ids)
