@@ -78,14 +78,9 @@ def test_the_second_model_knows_what_is_alike(encoders):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
     # Pooled by the first token, as its graph itself gives it.
-    (given,) = encoder._load().run(
-        None,
-        {
-            "input_ids": np.array([encoder._window.ids(TEXTS[0])]),
-            "attention_mask": np.ones((1, len(encoder._window.ids(TEXTS[0]))), np.int64),
-            "token_type_ids": np.zeros((1, len(encoder._window.ids(TEXTS[0]))), np.int64),
-        },
-    )
+    ids = np.array([encoder._window.ids(TEXTS[0])])
+    given_to = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    (given,) = encoder._load()._session.run(None, given_to)
     assert np.allclose(vectors[0], given[0, 0] / np.linalg.norm(given[0, 0]), atol=1e-6)
 
 
