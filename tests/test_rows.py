@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from retriever import compiled, rows
+from retriever import compiled, doctor, rows
 
 
 def byte_rows(vectors, ends=None):
@@ -73,5 +73,7 @@ def test_without_a_compiled_file_none_is_taken(monkeypatch):
     compiled.library.cache_clear()
     try:
         assert byte_rows(np.zeros((1, 64), np.float32)) is None
+        (check,) = doctor._passages()
+        assert check.found.endswith("no C compiler was found when retriever was installed")
     finally:
         compiled.library.cache_clear()

@@ -53,6 +53,7 @@ def examine(
         "corpus": lambda: _corpus(settings),
         "model": lambda: _model(settings),
         "kernel": _kernel,
+        "passages": _passages,
         "encoders": lambda: _encoders(settings.encoders.expanduser()),
         "disk": lambda: _disk(settings),
         "permissions": lambda: _permissions(settings),
@@ -182,6 +183,19 @@ def _kernel() -> Iterator[Check]:
 
     reason = why_not()
     yield Check("kernel", f"onnxruntime encodes, in twice the time: {reason}" if reason else "encodes BERT models")
+
+
+def _passages() -> Iterator[Check]:
+    from retriever.compiled import library
+
+    compiled = library()
+    reason = None
+    if compiled is None:
+        reason = "no C compiler was found when retriever was installed"
+    elif not compiled.retriever_rows_width():
+        reason = "this processor has no AVX-512 VNNI"
+    slower = f"numpy and FAISS compare them, and take longer: {reason}"
+    yield Check("passages", slower if reason else "compared by rows.c")
 
 
 def _encoders(folder: Path) -> Iterator[Check]:
