@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retriever import comparing
 from retriever.comparing import Comparing, nearest_of
-from retriever.compiled import library
+from retriever.compiled import why_not
 from retriever.types import EXACTLY
 from retriever.vectors import open_vectors, prepare_vectors
 
@@ -50,7 +50,7 @@ def store(tmp_path_factory, vectors):
 
 
 def without_compiled(monkeypatch, store, starts=STARTS, asking=ASKING):
-    monkeypatch.setattr(comparing, "library", lambda: None)
+    monkeypatch.setattr(comparing, "library_for", lambda _width: None)
     return Comparing(store, starts, asking)
 
 
@@ -59,8 +59,7 @@ def test_the_rows_of_some_entries_are_compared_alike_by_compiled_code_and_withou
     ordinals = np.array(chosen, np.int64)
     asked = [(vectors[7] + vectors[20]) / 2, vectors[0], -vectors[3]]
     compiled, plain = Comparing(store, STARTS, ASKING), without_compiled(monkeypatch, store)
-    found = library()
-    assert (compiled._compiled is not None) == bool(found and found.retriever_rows_width())
+    assert (compiled._compiled is not None) == (why_not() is None)
     assert plain._compiled is None
     for query in asked if chosen else []:
         for compare in (compiled.compare, plain.compare):

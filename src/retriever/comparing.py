@@ -10,12 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.compiled import library
+from retriever.compiled import library_for
 from retriever.types import Rows, Vectors, VectorStore
 
 Scores = NDArray[np.float32]
-
-_NUMBERS = 64  # rows.c takes vectors whose width is a multiple
 
 
 class Compared(NamedTuple):
@@ -44,11 +42,11 @@ class Comparing:
     def __init__(self, vectors: VectorStore, starts: Rows, asking: Rows) -> None:
         self._vectors = vectors
         self._starts, self._asking = np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(asking, np.int64)
-        compiled, laid = library(), vectors.laid
-        self._compiled = None
-        if compiled and laid is not None and compiled.retriever_rows_width() and not laid.shape[1] % _NUMBERS:
-            self._compiled = compiled.retriever_compare_entries
-            self._laid, self._width = laid, laid.shape[1]
+        laid = vectors.laid
+        compiled = None if laid is None else library_for(laid.shape[1])
+        self._compiled = compiled and compiled.retriever_compare_entries
+        if laid is not None:
+            self._width = laid.shape[1]
             self._at = laid.ctypes.data, self._width, self._starts.ctypes.data, self._asking.ctypes.data
 
     def compare(self, query: Vectors, ordinals: Rows) -> Compared:

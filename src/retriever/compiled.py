@@ -39,3 +39,20 @@ def library() -> Any:
         )
         library.retriever_compare_entries.restype = None
     return library
+
+
+def why_not() -> str | None:
+    """Return why vectors are not compared by `rows.c` here; None if they are."""
+    compiled = library()
+    if compiled is None:
+        return "no C compiler was found when retriever was installed"
+    return None if compiled.retriever_rows_width() else "this processor has no AVX-512 VNNI"
+
+
+def library_for(width: int) -> Any:
+    """Return the library, if it compares vectors of `width` numbers here; else None."""
+    compiled = library()
+    return compiled if compiled and not width % _NUMBERS and width <= compiled.retriever_rows_width() else None
+
+
+_NUMBERS = 64  # rows.c takes so many at once

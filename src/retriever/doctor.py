@@ -186,14 +186,9 @@ def _kernel() -> Iterator[Check]:
 
 
 def _passages() -> Iterator[Check]:
-    from retriever.compiled import library
+    from retriever.compiled import why_not
 
-    compiled = library()
-    reason = None
-    if compiled is None:
-        reason = "no C compiler was found when retriever was installed"
-    elif not compiled.retriever_rows_width():
-        reason = "this processor has no AVX-512 VNNI"
+    reason = why_not()
     slower = f"numpy and FAISS compare them, and take longer: {reason}"
     yield Check("passages", slower if reason else "compared by rows.c")
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.compiled import library
+from retriever.compiled import library_for
 from retriever.types import Rows, Vectors
 
-_BYTES = 64  # rows.c takes so many at once
 _BLOCK = 64  # vectors: 100 kB, which stays in a cache
 
 
@@ -50,9 +49,9 @@ def byte_rows(rows: Rows, ends: Rows, get: Callable[[Rows], Vectors]) -> ByteRow
     Rows stand together by owner, and `ends` is where those of each end. A block is asked for at a time, so that they
     never stand in memory whole.
     """
-    compiled = library()
     width = get(rows[:1]).shape[1]
-    if compiled is None or width % _BYTES or width > compiled.retriever_rows_width():
+    compiled = library_for(width)
+    if compiled is None:
         return None
     blocks = (get(rows[begin : begin + _BLOCK]) for begin in range(0, len(rows), _BLOCK))
     return ByteRows(compiled, blocks, ends, width)
