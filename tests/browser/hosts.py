@@ -1,8 +1,11 @@
 """Another site: a server of pages that a test writes, at an origin of its own."""
 
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PAUSE_S = 0.1  # several times what Chromium takes to paint
 
 
 def markup(site, attributes="", more=""):
@@ -22,7 +25,10 @@ class Host:
         self.pages = {}
 
     def write(self, html, path="/", **headers):
-        """Put a page at a path, `content_security_policy="..."` and the like with it; return its address."""
+        """Put a page at a path, `content_security_policy="..."` and the like with it; return its address.
+
+        A list of parts of a page is sent with a pause after each, as over a slow line.
+        """
         self.pages[path] = (html, {name.replace("_", "-"): value for name, value in headers.items()})
         return self.address + path
 
@@ -46,13 +52,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         html, headers = self.server.host.pages.get(self.path.partition("?")[0], ("", {}))
-        body = html.encode()
-        self.send_response(200 if body else 204)  # browsers ask for an icon by themselves
+        parts = [part.encode() for part in ([html] if isinstance(html, str) else html)]
+        self.send_response(200 if any(parts) else 204)  # browsers ask for an icon by themselves
         for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(sum(map(len, parts))))
         self.end_headers()
-        self.wfile.write(body)
+        for number, part in enumerate(parts):
+            time.sleep(PAUSE_S if number else 0)
+            self.wfile.write(part)
 
     def log_message(self, *_):
         """Say nothing."""

@@ -4,6 +4,7 @@ import json
 import re
 from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -17,6 +18,7 @@ LACKING = "how do I rebuild the index on Kubernetes?"
 MISSPELT = "how do I install the retreiver?"
 FOREIGN = "what is the boiling point of mercury on a mountain?"
 TOO_LONG = "why " * 300
+KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 PAYLOADS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -185,6 +187,20 @@ def test_filters_work_without_javascript(open_page):
     page.get_by_role("button", name="Search").click()
     expect(chip(page, "retriever")).to_be_checked()
     expect(first(page)).not_to_contain_text(OTHER_FOUND)
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_over_a_slow_line_no_part_of_the_form_moves_as_the_others_come(open_page, site, shop, width):
+    page = httpx.get(site).text
+    for path, kind in re.findall(r'"(/static/[^?"]+\.(css|js|svg))', page):
+        shop.write(httpx.get(site + path).text, path, content_type=KINDS[kind])
+    parts = re.split(r"(?=<(?:form|button|p|summary|label|section)\b)", page)
+    assert len(parts) > 20
+    shop.write(parts)
+    slow = open_page(site=shop.address, viewport={"width": width, "height": 740})
+    slow.evaluate(WATCH)
+    expect(slow.locator(".filters > .chips .chip").last).to_be_visible()
+    assert slow.evaluate(SHIFTED) == []
 
 
 # --- what helped ---------------------------------------------------------------------------------------------------
