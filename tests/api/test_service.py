@@ -231,6 +231,15 @@ def test_static_files_are_kept_for_ever_under_an_address_that_changes_with_them(
     assert "immutable" in reply.headers["cache-control"]
 
 
+@pytest.mark.parametrize("path", ["/static/page.js", "/faq-search.js"])
+def test_a_file_that_the_client_has_is_not_sent_again(client, path):
+    tag = client.get(path).headers["etag"]
+    again = client.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert "cache-control" in again.headers
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
 def test_the_page_names_static_files_by_that_address(client):
     html = client.get("/").text
     assert all(static_url(name) in html for name in ("page.js", "page.css"))

@@ -340,9 +340,14 @@ def test_a_question_too_many_is_told_to_come_again(full, path):
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/info", "/docs", "/openapi.json", "/static/page.js"])
-def test_health_is_told_however_much_is_asked(full, path):
-    assert full[0].get(path).status_code == 200
+ALWAYS = ["/healthz", "/readyz", "/info", "/docs", "/openapi.json", "/static/page.js", "/faq-search.js"]
+
+
+@pytest.mark.parametrize("path", ALWAYS)
+def test_health_and_files_are_told_however_much_is_asked(full, path):
+    client, asked, _ = full
+    assert client.get(path).status_code == 200
+    assert not any(one.done() for one in asked)  # it has not waited for them
 
 
 def test_what_was_taken_is_answered_and_makes_room(full):

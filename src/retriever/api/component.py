@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI, Request, Response
 
+from retriever.api.site import unless_known
 from retriever.web.component import render_component
 from retriever.web.language import Language
 
@@ -20,12 +21,8 @@ _HEADERS = {
 def add_component(app: FastAPI, languages: Mapping[str, Language], language: str) -> None:
     """Add the route to `app`; the box speaks the page's language where it is one of `languages`, or else `language`."""
     script, tag = render_component(languages, language)
-    headers = {**_HEADERS, "ETag": tag}
 
     @app.head("/faq-search.js", include_in_schema=False)
     @app.get("/faq-search.js", include_in_schema=False)
     async def component(request: Request) -> Response:
-        known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
-        if known & {tag, "*"}:
-            return Response(status_code=304, headers=headers)
-        return Response(script, media_type="text/javascript", headers=headers)
+        return unless_known(request, script, "text/javascript", tag, _HEADERS)

@@ -101,7 +101,7 @@ class Guard:
 
 
 # Whether the server is up, what it serves and its files are always told; and its owner must be let in.
-_ALWAYS = frozenset({"/healthz", "/readyz", "/info", "/docs", "/openapi.json"})
+_ALWAYS = frozenset({"/healthz", "/readyz", "/info", "/docs", "/openapi.json", "/faq-search.js"})
 _ALWAYS_BELOW = ("/static/", "/docs/", "/admin/")
 
 

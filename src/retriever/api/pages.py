@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 
 from retriever.api.feedback import Note
 from retriever.api.service import NotReadyError, Served, Service
-from retriever.api.site import FOREVER, add_site_files, language_of, page_headers
+from retriever.api.site import add_site_files, language_of, page_headers
 from retriever.errors import InputError
 from retriever.types import CATEGORY, Answer, Facets, Filters, Related
-from retriever.web.assets import CSP, STATIC
 from retriever.web.language import Language
 from retriever.web.page import render_page, render_results, say_error
 from retriever.web.panels import Choice
@@ -83,7 +80,6 @@ def add_pages(app: FastAPI, service: Service, site: Site, default_k: int, note: 
         return HTMLResponse(html, outcome.status, headers=page_headers(site) | {"X-Robots-Tag": "noindex"})
 
     add_site_files(app, site)
-    app.mount("/static", _Immutable(directory=STATIC), name="static")
 
 
 def choice_of(request: Request) -> Choice:
@@ -127,14 +123,3 @@ def _related(served: Served, answer: Answer) -> tuple[Related, ...]:
 def _whole(text: str | None, default: int) -> int:
     """Return a page's `k`; one that is not a number is a slip in an address, and not worth an error."""
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,4}", text) else default
-
-
-class _Immutable(StaticFiles):
-    """Static files whose address changes with their content."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return the file, to be kept for ever."""
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = FOREVER
-        response.headers["Content-Security-Policy"] = CSP
-        return response

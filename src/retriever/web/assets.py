@@ -32,17 +32,9 @@ def fingerprint(data: bytes) -> str:
     return sha256(data).hexdigest()[:8]
 
 
-_FINGERPRINTS = {path.name: fingerprint(path.read_bytes()) for path in sorted(STATIC.iterdir())}
-
-
-def static_url(name: str) -> str:
-    """Return the address of a static file, which changes with its content so that it can be cached for ever."""
-    return f"/static/{name}?v={_FINGERPRINTS[name]}"
-
-
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file of the owner's, served under /static, with the policy that it is sent with."""
+    """A file that is served under /static, with the policy that it is sent with."""
 
     name: str
     media_type: str
@@ -50,6 +42,24 @@ class Asset:
     csp: str = CSP
 
     @property
+    def tag(self) -> str:
+        """Return an entity tag, as HTTP has them."""
+        return f'"{fingerprint(self.data)}"'
+
+    @property
     def url(self) -> str:
-        """Return its address, which changes with its content."""
+        """Return its address, which changes with its content so that it can be cached for ever."""
         return f"/static/{self.name}?v={fingerprint(self.data)}"
+
+
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+OWN = {path.name: Asset(path.name, _TYPES[path.suffix], path.read_bytes()) for path in sorted(STATIC.iterdir())}
+"""The page's own files, by name."""
+
+_URLS = {name: asset.url for name, asset in OWN.items()}
+
+
+def static_url(name: str) -> str:
+    """Return the address of one of the page's own files."""
+    return _URLS[name]
