@@ -101,6 +101,20 @@ def test_only_the_first_hit_is_shown_with_its_whole_answer(shown):
     assert (out.count("Open the settings."), out.count("Press reset.")) == (1, 2)
 
 
+def test_below_the_first_an_entry_found_by_its_question_shows_what_answers_and_not_the_question_again(shown):
+    found = replace(HIT, rank=2, passage=FoundPassage("question", HIT.question, None))
+    out = shown(console.show_answer, replace(ANSWER, hits=(HIT, found)))
+    below = out.rpartition(HIT.question)
+    assert out.count(HIT.question) == 2
+    assert HIT.highlight.text in below[2]
+
+
+def test_where_nothing_passes_the_filters_no_other_wording_is_advised(shown):
+    out = shown(console.show_answer, replace(ANSWER, answered=False, message="Another wording may help.", hits=()))
+    assert "no entry passes the filters" in out
+    assert "wording" not in out
+
+
 def test_an_explained_hit_shows_the_parts_and_what_they_add_up_to(shown):
     hit = replace(HIT, explain=Explanation(0.75, {"best": 0.5, "words": 0.25}))
     out = shown(console.show_answer, replace(ANSWER, hits=(hit,)))

@@ -315,6 +315,14 @@ def test_without_that_word_the_same_question_misses_nothing(searcher):
     assert answer.confidence >= 0.8
 
 
+def test_among_few_entries_a_word_that_is_no_name_counts_where_half_of_all_are_lacking(searcher):
+    lacking = searcher.ask("how long does juggling take")
+    assert lacking.missing == ("juggling",)
+    assert lacking.confidence < 0.8
+    one_of_three = searcher.ask("how long does shipping by juggling take", min_confidence=0.0)
+    assert one_of_three.missing == ()
+
+
 def test_a_number_that_the_first_hit_does_not_have_is_missing(searcher):
     assert searcher.ask("how long does shipping take in 2031").missing == ("2031",)
 

@@ -268,6 +268,16 @@ def test_a_misspelt_key_is_an_error_that_knows_better(toml):
         load(file=toml("min_confidense = 0.5"))
 
 
+def test_a_word_that_is_none_of_those_allowed_is_an_error_that_lists_them(toml):
+    with pytest.raises(SettingsError, match=r"language is 'fr'.*\n  Give it one of: en, de, auto\."):
+        load(file=toml('language = "fr"'))
+
+
+def test_a_file_that_is_no_toml_is_an_error_that_says_what_it_should_be(toml):
+    with pytest.raises(SettingsError, match=r"cannot be read.*\n  It is TOML"):
+        load(file=toml("language = fr"))
+
+
 def test_a_name_like_no_other_is_an_error_that_lists_what_is_known():
     with pytest.raises(SettingsError, match="Known: corpus, index, model"):
         load(environ={"RETRIEVER_ZZZZZZ": "x"})

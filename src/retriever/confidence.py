@@ -29,7 +29,7 @@ PRIOR = Calibration(
 _LEAST_SCORE = 0.05
 HIGH, MEDIUM = 0.8, 0.5
 CAP = 0.79
-"""Confidence is never high while a distinguishing word of the question is missing from the entry."""
+"""Confidence is never high while a distinguishing word of the question, or half of them, is missing from the entry."""
 
 
 @dataclass(frozen=True, slots=True)

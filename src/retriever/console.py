@@ -174,7 +174,9 @@ def show_answer(answer: Answer) -> None:
     """Print an answer for a person."""
     if answer.corrected:
         print(f"Searched for: {_plain(answer.corrected)}")
-    if answer.message:
+    if not answer.hits:  # another wording would not help
+        print("There is nothing to find: no entry passes the filters, or none holds today.")
+    elif answer.message:
         print(_plain(answer.message))
     if answer.missing:
         print(f"Nothing here about {_plain(', '.join(answer.missing))}.")
@@ -187,7 +189,9 @@ def show_answer(answer: Answer) -> None:
 
 def _show_hit(hit: Hit) -> None:
     print(f"{hit.score:.2f}  {_plain(hit.question)}")
-    for paragraph in hit.answer.text.split("\n\n") if hit.rank == 1 else [hit.passage.text]:
+    # The nearest may be the question itself, which stands above already.
+    near = hit.passage.text if hit.passage.kind == "answer" else hit.highlight.text
+    for paragraph in hit.answer.text.split("\n\n") if hit.rank == 1 else [near]:
         mark = "> " if paragraph == hit.passage.text and hit.rank == 1 else "  "
         print(textwrap.indent(textwrap.fill(_plain(paragraph), _WIDTH - 6), f"    {mark}"))
     place = hit.source.url or f"{hit.source.file}:{hit.source.line}"

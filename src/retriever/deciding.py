@@ -26,6 +26,13 @@ class Telling(NamedTuple):
     name: bool
 
 
+class Matter(NamedTuple):
+    """How many words of a question carry matter, and those of them that tell it from other questions."""
+
+    words: int
+    telling: Sequence[Telling]
+
+
 class Deciding:
     """Decides on what was found in a snapshot.
 
@@ -55,8 +62,8 @@ class Deciding:
                 return float(ranked.scores[0]) - float(ranked.scores[at])
         return _USUAL_LEAD
 
-    def telling(self, query: str, words: Sequence[str]) -> tuple[Telling, ...]:
-        """Return which of `words`, those of `query` that carry matter, tell it from other questions."""
+    def matter(self, query: str, words: Sequence[str]) -> Matter:
+        """Return what of `words`, those of `query` that carry matter, tells it from other questions."""
         lexical = self._lexical
         begin = query.split(maxsplit=1)[0]
         telling = []
@@ -66,16 +73,17 @@ class Deciding:
                 # A question begins with a capital.
                 capital = self._capitals and word[0].isupper() and not begin.startswith(word)
                 telling.append(Telling(word, term, capital or word.isdecimal() or is_code(word)))
-        return tuple(telling)
+        return Matter(len(words), telling)
 
-    def missing(self, query: str, telling: Sequence[Telling], first: Card, *, every_word: bool) -> tuple[str, ...]:
+    def missing(self, query: str, matter: Matter, first: Card, *, least: float) -> tuple[str, ...]:
         """Return which words of a question the first entry does not have, nor any other, and what it denies.
 
-        Names, numbers and codes; and with `every_word` all others of `telling`. Where there are few entries, an answer
-        that holds may well lack some of those.
+        Names, numbers and codes always; others where those that it does not have are at least a share of `least` of all
+        that carry matter. An answer that holds may well lack some of those.
         """
         # They are few, and only for them is the text taken into terms.
-        wanted = [word for word in telling if every_word or word.name]
-        held = first.terms(self._lexical.analyzer.terms) if wanted else frozenset()
-        missing = [word.text for word in wanted if word.term not in held]
+        held = first.terms(self._lexical.analyzer.terms) if matter.telling else frozenset()
+        lacking = [word for word in matter.telling if word.term not in held]
+        every_word = len(lacking) >= least * matter.words
+        missing = [word.text for word in lacking if every_word or word.name]
         return (*missing, *(denied(query, first.all_text) if self._english else ()))

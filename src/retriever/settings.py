@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -160,8 +160,11 @@ def _read_file(file: Path | None) -> tuple[Path, dict[str, Any]]:
             return file, {}
     try:
         return file, tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
+    except ValueError as error:
+        mend = "It is TOML, in UTF-8: a name, = and a value a line, texts in quotes."
+        raise SettingsError(f"{file} cannot be read: {error}", mend=mend) from error
 
 
 def _from_table(table: Mapping[str, Any], file: Path) -> dict[str, Any]:
@@ -198,7 +201,9 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     try:
         converted = msgspec.convert(_plain(value), kind, strict=not isinstance(value, str), dec_hook=_path)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin} is {value!r}: {error}") from error
+        allowed = get_args(kind) if get_origin(kind) is Literal else ()
+        mend = f"Give it one of: {', '.join(allowed)}." if allowed else None
+        raise SettingsError(f"{origin} is {value!r}: {error}", mend=mend) from error
     return _CHECKS[name](converted, origin) if name in _CHECKS and converted is not None else converted
 
 

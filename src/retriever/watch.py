@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -82,8 +83,9 @@ def _state(paths: tuple[Path, ...]) -> _State:
     with suppress(CorpusError):
         for found in find_files(paths):
             with suppress(OSError):
-                stat = found.path.stat()
-                state.add((str(found.path), stat.st_mtime_ns, stat.st_size))
+                status = found.path.stat()
+                if not stat.S_ISDIR(status.st_mode):  # as an index is, which every build changes
+                    state.add((str(found.path), status.st_mtime_ns, status.st_size))
     return frozenset(state)
 
 

@@ -185,6 +185,20 @@ def test_the_suffixes_that_are_read_are_those_of_the_formats():
     assert set(SUFFIXES) == {*FORMATS, *BINARY, ".zip"}
 
 
+@pytest.mark.parametrize("beside", ["CURRENT", ".lock"])
+def test_an_index_in_the_corpus_is_passed_over(tmp_path, beside):
+    jsonl(tmp_path / "a.jsonl", faq("Why?"))
+    snapshot = tmp_path / "index" / "snapshots" / "one"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "index" / beside).write_text("one\n")
+    jsonl(snapshot / "entries.jsonl", faq("How?"))
+    read = read_corpus([tmp_path])
+    assert [entry.question for entry in read.entries] == ["Why?"]
+    assert [(row.file, row.refused, row.notes) for row in read.ledger if row.file == "index"] == [
+        ("index", (), ("is an index that retriever built, and no FAQ",))
+    ]
+
+
 def test_what_office_keeps_of_an_open_file_is_passed_over(tmp_path):
     (tmp_path / "~$faq.docx").write_bytes(b"somebody")
     (tmp_path / "faq.md").write_text("# Is it open?\n\nYes.\n")

@@ -1,5 +1,7 @@
 """What each format's reader makes of a file as people write it."""
 
+import json
+
 import pytest
 
 from retriever.readers import read_corpus
@@ -128,6 +130,28 @@ def test_bad_front_matter_is_refused_with_its_line(read):
     assert reasons(read("a.md", "---\ntitle: T\nurl: [x\n---\n# How?\n\nSo.\n"))[0][0] in {3, 4}
 
 
+def test_blank_lines_may_stand_before_front_matter(read):
+    entry = read("a.md", "\n \n---\nvalid_until: 2020-01-01\n---\n# How?\n\nSo.\n").entries[0]
+    assert (entry.question, str(entry.valid_until), entry.source.line) == ("How?", "2020-01-01", 6)
+    assert reasons(read("a.md", "\n---\ntitle: T\nurl: [x\n---\n# How?\n\nSo.\n"))[0][0] in {4, 5}
+
+
+def test_front_matter_that_is_never_closed_is_refused_and_not_read_as_text(read):
+    corpus = read("a.md", "---\ntitle: T\nvalid_until: 2020-01-01\n\n# Is the offer on?\n\nYes.\n")
+    assert (corpus.entries, reasons(corpus)[0][0]) == ((), 1)
+    assert "never closed" in reasons(corpus)[0][1]
+
+
+def test_a_rule_at_the_head_is_no_front_matter(read):
+    assert asked(read("a.md", "---\nWhat we are asked: a lot.\n\n# How?\n\nSo.\n")) == ["How?"]
+
+
+def test_a_value_in_front_matter_that_cannot_be_taken_says_where_it_stands(read):
+    line, reason = reasons(read("a.md", "---\nreviewed: 31.12.2026\n---\n# How?\n\nSo.\n\n# Who?\n\nMe.\n"))[0]
+    assert line == 1
+    assert all(part in reason for part in ("front matter", "all of the file", "reviewed"))
+
+
 def test_a_question_without_an_answer_is_refused_in_its_line(read):
     (line, reason), *_ = reasons(read("a.md", "# FAQ\n\n## Who?\n\n## When?\n\nNow.\n"))
     assert line == 3
@@ -217,3 +241,15 @@ def test_a_broken_quote_costs_its_row_alone(read):
 
 def test_a_header_without_an_answer_column_is_refused(read):
     assert "names no answer column" in reasons(read("a.csv", "question,solution\nA?,a\n"))[0][1]
+
+
+def test_a_kind_that_is_no_text_is_metadata_and_the_rest_of_the_file_is_read(read):
+    records = [{"question": "Why?", "answer": "So.", "kind": ["page"]}, {"question": "How?", "answer": "Thus."}]
+    corpus = read("a.json", json.dumps(records))
+    assert (asked(corpus), reasons(corpus)) == (["Why?", "How?"], [])
+    assert corpus.entries[0].metadata == {"kind": ["page"]}
+
+
+def test_a_german_header_is_one(read):
+    corpus = read("a.csv", "Frage;Antwort\nWarum?;Darum.\n")
+    assert (asked(corpus), answer(corpus.entries[0])) == (["Warum?"], ["Darum."])

@@ -75,6 +75,10 @@ def _walk(folder: Path, root: Path) -> Iterator[Found]:
     except OSError as error:
         yield Found(_name(folder, root), folder, refused=f"this folder cannot be opened: {error.strerror}")
         return
+    names = {child.name for child in children}
+    if "snapshots" in names and names & {"CURRENT", ".lock"}:
+        yield Found(_name(folder, root), folder, passed_over="is an index that retriever built, and no FAQ")
+        return
     for child in children:
         path = Path(child.path)
         if child.name.startswith(".") or child.name == "__pycache__":

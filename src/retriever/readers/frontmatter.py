@@ -11,7 +11,9 @@ from retriever.readers.drafts import Flaw
 
 # PyYAML reads about 100 KB a second.
 MAX_CHARS = 20_000
-_FENCED = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_FENCED = re.compile(r"((?:[ \t]*\n)*)---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+# What was meant as front matter: a rule at the head, and a name and colon below it.
+_OPENED = re.compile(r"((?:[ \t]*\n)*)---[ \t]*\n[A-Za-z_][\w-]*:(?:[ \t]|\n)")
 
 
 class Loader(yaml.SafeLoader):
@@ -41,10 +43,14 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     """Return the front matter's values, and the text with its lines blanked, so that lines keep their numbers."""
     fenced = _FENCED.match(text)
     if not fenced:
+        if opened := _OPENED.match(text):
+            line = opened[1].count("\n") + 1
+            raise Flaw("the front matter that begins here is never closed: end it with a line of ---", line)
         return {}, text
-    if len(fenced[1]) > MAX_CHARS:
-        raise Flaw(f"the front matter has {len(fenced[1]):,} characters: {MAX_CHARS:,} are read at most", 1)
-    values = _load(fenced[1])
+    line = fenced[1].count("\n") + 1
+    if len(fenced[2]) > MAX_CHARS:
+        raise Flaw(f"the front matter has {len(fenced[2]):,} characters: {MAX_CHARS:,} are read at most", line)
+    values = _load(fenced[2], line)
     if values is not None and not isinstance(values, dict):
         return {}, text  # two rules with prose between them
     return {str(key): value for key, value in (values or {}).items()}, "\n" * fenced[0].count("\n") + text[
@@ -52,13 +58,13 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     ]
 
 
-def _load(source: str) -> Any:
+def _load(source: str, first: int) -> Any:
     try:
         return yaml.load(source, Loader=Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        line = error.problem_mark.line + first + 1 if error.problem_mark else first
         raise Flaw(f"the front matter is not YAML: {error.problem}", line) from error
     except yaml.YAMLError as error:
-        raise Flaw(f"the front matter is not YAML: {' '.join(str(error).split())[:200]}", 1) from error
+        raise Flaw(f"the front matter is not YAML: {' '.join(str(error).split())[:200]}", first) from error
     except RecursionError as error:
-        raise Flaw("the front matter is nested too deep", 1) from error
+        raise Flaw("the front matter is nested too deep", first) from error

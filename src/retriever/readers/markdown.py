@@ -48,7 +48,10 @@ def read_markdown(text: str, title: str) -> Iterator[Item]:
         return
     if not text.strip():
         raise Flaw("empty file")
-    page = draft_of({"title": "", **front, "question": "-", "answer": "-"}, None)
+    try:
+        page = draft_of({"title": "", **front, "question": "-", "answer": "-"}, None)
+    except Flaw as flaw:
+        raise Flaw(f"in the front matter, which is for all of the file, {flaw.reason}", 1) from flaw
     lines, forced = _as_headings(text)
     env: dict[str, Any] = {}
     tokens = MARKDOWN.parse("\n".join(lines), env)

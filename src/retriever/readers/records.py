@@ -15,8 +15,8 @@ from retriever.types import CATEGORY, EntryKind
 # What each field is called in the wild; the first that is present counts. `title` and `text` are BEIR's names.
 NAMES: dict[str, tuple[str, ...]] = {
     "id": ("_id", "id"),
-    "question": ("question", "q", "faq", "prompt", "title"),
-    "answer": ("answer", "a", "reply", "response", "text"),
+    "question": ("question", "q", "faq", "prompt", "frage", "title"),
+    "answer": ("answer", "a", "reply", "response", "antwort", "text"),
     "alternates": ("alternates", "alternate_questions", "alt_questions", "variants"),
     "tags": ("tags", "tag", "category", "categories"),
     "url": ("url", "link"),
@@ -44,7 +44,8 @@ _LANG = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 def draft_of(record: Mapping[str, Any], line: int | None, markup: Markup = "auto") -> Draft:
     """Return the record's draft; raises Flaw naming the field that cannot be taken."""
     fields, rest = _sort(record)
-    kind: EntryKind = "faq" if rest.get("kind") not in {"faq", "page"} else rest.pop("kind")
+    named = isinstance(rest.get("kind"), str) and rest["kind"] in {"faq", "page"}
+    kind: EntryKind = rest.pop("kind") if named else "faq"
     inner = rest.pop("metadata", None)
     if inner is not None and not isinstance(inner, dict):
         rest["metadata"], inner = inner, None

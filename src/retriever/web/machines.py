@@ -104,4 +104,7 @@ def _line(text: str) -> str:
 def _shorten(text: str, most: int) -> str:
     """Return the first whole words of a text that are not too long together."""
     text = " ".join(text.split())
-    return text if len(text) <= most else text[: most + 1].rpartition(" ")[0] or text[:most]
+    if len(text) <= most:
+        return text
+    whole = text[: most + 1].rpartition(" ")[0]
+    return whole.rstrip("-–—&+/|:;,. ") or text[:most]  # what joined it to the next word
