@@ -300,6 +300,14 @@ def test_an_answer_names_the_snapshot_and_its_times(searcher):
     assert answer.took_ms.total == pytest.approx(answer.took_ms.encode + answer.took_ms.search, abs=0.01)
 
 
+def test_a_question_without_a_word_that_carries_matter_is_answered_by_what_is_near_alone(run_build, index, tmp_path):
+    entry = {"question": "What can you do?", "answer": "Find what was written."}
+    searcher = searcher_of(run_build, index, tmp_path, entry)
+    for begun in ("how do", "can I", "what is", "is it"):
+        assert (searcher.ask(begun).answered, searcher.ask(begun).confidence) == (False, 0.0)
+    assert searcher.ask("what can you do").answered
+
+
 # --- words that nothing has, and misspellings ---------------------------------------------------------------------
 
 

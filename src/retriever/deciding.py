@@ -14,6 +14,9 @@ from retriever.weighing import Ranked
 
 # Where there is no other question, the lead says nothing; this is the median on public FAQ sets.
 _USUAL_LEAD = 0.16
+# Cosine with a question that may well be meant: "how do I get help" has .59 with "How can I contact support?", and "how
+# do I" at most .51 with any that begins so.
+_MEANT = 0.55
 # A word that no entry has stands at 1; one that a single entry of a hundred has, near 0.8.
 _DISTINGUISHING = 0.95
 
@@ -49,8 +52,13 @@ class Deciding:
         self._capitals = not snapshot.manifest.lang.startswith("de")
         self._card = card
 
-    def confidence(self, ranked: Ranked, first: Card, *, capped: bool) -> float:
-        """Return the probability that the first of what was found answers, which is never high where it is capped."""
+    def confidence(self, ranked: Ranked, first: Card, matter: Matter, *, capped: bool) -> float:
+        """Return the probability that the first of what was found answers, which is never high where it is capped.
+
+        What has no word that carries matter, as a question of which "how do I" is typed, asks for what is near alone.
+        """
+        if self._english and not matter.words and ranked.compared.nearest[0, ranked.place[0]] < _MEANT:
+            return 0.0
         evidence = Evidence(float(ranked.scores[0]), self._lead(ranked, first), first.words)
         confidence = float(confidence_of([evidence], self._calibration)[0])
         return min(confidence, CAP) if capped else confidence

@@ -188,7 +188,7 @@ class Searcher:
         missing = deciding.missing(query, matter, cards[0], least=least) if cards and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
         faq = bool(cards) and cards[0].entry.kind == "faq"
-        confidence = deciding.confidence(ranked, cards[0], capped=bool(missing)) if faq else 0.0
+        confidence = deciding.confidence(ranked, cards[0], matter, capped=bool(missing)) if faq else 0.0
         confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
         answered = faq and confidence >= enough
         if cards and not answered and (len(pinned) or least == _HALF):
