@@ -132,6 +132,10 @@ class Searcher:
         """What encodes the questions."""
         return self._encoder
 
+    def count(self) -> int:
+        """Return how many entries can be found today, page texts aside."""
+        return self._permit(Filters()).entries
+
     def sample(self, count: int) -> list[str]:
         """Return up to `count` questions that the index holds, spread over it, as examples of what to ask."""
         ordinals = np.flatnonzero(self._mask(Filters()))

@@ -187,6 +187,14 @@ def test_what_held_until_yesterday_is_withheld(pages):
     assert "old lamp" not in shown(pages, "/browse/Sea")
 
 
+@pytest.mark.parametrize("path", ["/", "/browse"])
+def test_what_is_withheld_is_not_counted(pages, labelled, path):
+    text = shown(pages, path)
+    found = int(re.search(r"(\d+) entries", text)[1])
+    assert found == len(ROWS + PLAIN + LONG) - 1
+    assert f"{found + 1} entries" in shown(labelled, path)
+
+
 def test_what_held_until_yesterday_is_labelled_where_the_owner_wants_it(labelled):
     text = shown(labelled, "/entry/old")
     assert 'class="validity expired"' in text

@@ -24,9 +24,13 @@ _NO_FACETS = Facets()
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of an address: what is served, the answer or else what is wrong, and the status that says so."""
+    """What became of an address: what is served and how many entries can be found, the answer or else what is wrong.
+
+    `status` says which of the two.
+    """
 
     served: Served | None = None
+    entries: int | None = None
     answer: Answer | None = None
     related: tuple[Related, ...] = ()
     facets: Facets = _NO_FACETS
@@ -51,7 +55,7 @@ def add_pages(app: FastAPI, service: Service, site: Site, default_k: int, note: 
             error=outcome.error,
             k=k if "k" in request.query_params else None,
             examples=served.examples if served else (),
-            entries=served.manifest.counts.entries if served else None,
+            entries=outcome.entries,
             snapshot=served.manifest.id if served else None,
             choice=choice,
             facets=outcome.facets,
@@ -96,15 +100,15 @@ def filters_of(choice: Choice) -> Filters:
 def _outcome(service: Service, query: str, k: int, choice: Choice, note: Note, language: Language) -> _Outcome:
     try:
         with service.lease() as served:
-            facets = served.searcher.facets()
+            facets, entries = served.searcher.facets(), served.searcher.count()
             if not query.strip():
-                return _Outcome(served, facets=facets)
+                return _Outcome(served, entries, facets=facets)
             try:
                 answer = served.searcher.ask(query, k, filters_of(choice), explain=True, correct=not choice.exact)
             except InputError as error:
-                return _Outcome(served, facets=facets, error=say_error(error, query, language), status=422)
+                return _Outcome(served, entries, facets=facets, error=say_error(error, query, language), status=422)
             note(answer, typed=True)
-            return _Outcome(served, answer, _related(served, answer), facets)
+            return _Outcome(served, entries, answer, _related(served, answer), facets)
     except NotReadyError:
         if not query.strip():
             return _Outcome()

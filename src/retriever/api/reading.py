@@ -48,7 +48,7 @@ class Reading:
                 headers["ETag"] = f'W/"{snapshot}-{date.today()}-{found}-{language.code}-{self._edition}"'
                 if headers["ETag"] in request.headers.get("if-none-match", ""):
                     return Response(status_code=304, headers=headers)
-                frame = Frame(self._site, language, served.manifest.counts.entries, snapshot)
+                frame = Frame(self._site, language, served.searcher.count(), snapshot)
                 html = render(served, contents, frame)
         except NotReadyError:
             html = render_absent(Frame(self._site, language), language.t("absent.closed"))
