@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.errors import SnapshotDamaged
-from retriever.snapshot.layout import BUILD_AGAIN
+from retriever.snapshot.layout import build_again
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
@@ -64,10 +64,12 @@ def hold(folder: Path) -> HeldFile:
         held = HeldFile(folder)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
-        raise SnapshotDamaged(f"{folder.name}/manifest.json", problem, mend=BUILD_AGAIN) from error
+        raise SnapshotDamaged(
+            f"{folder.name}/manifest.json", problem, mend=build_again(folder.parent.parent)
+        ) from error
     if not held.lock(fcntl.LOCK_SH):
         held.close()
-        raise SnapshotDamaged(folder.name, "is being removed", mend=BUILD_AGAIN)
+        raise SnapshotDamaged(folder.name, "is being removed", mend=build_again(folder.parent.parent))
     return held
 
 

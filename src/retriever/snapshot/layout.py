@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -17,7 +18,11 @@ PASSAGE = np.dtype([("entry", "<u4"), ("kind", "u1"), ("number", "<u4"), ("start
 LINE = np.dtype([("start", "<u8"), ("length", "<u4"), ("crc32", "<u4")])
 Spans = dict[str, dict[str, tuple[int, int]]]
 GATE = "gate.json"
-BUILD_AGAIN = "Build it again: retriever build"
+
+
+def build_again(index: Path) -> str:
+    """Return what mends an index that cannot be served."""
+    return f"Build it again: retriever build --index {index}"
 
 
 def encode_entries(entries: Sequence[Entry]) -> tuple[bytes, NDArray[np.void]]:

@@ -12,7 +12,7 @@ import msgspec
 from retriever.arrays import LARGE
 from retriever.errors import FormatMismatch, NoSnapshot, SnapshotDamaged
 from retriever.snapshot.files import digest_of
-from retriever.snapshot.layout import BUILD_AGAIN, FORMAT, GATE
+from retriever.snapshot.layout import FORMAT, GATE, build_again
 from retriever.types import Entry, Gate, Manifest
 
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{12}")
@@ -30,10 +30,12 @@ def current_id(index: Path) -> str:
         text = (index / "CURRENT").read_text(encoding="ascii").strip()
     except FileNotFoundError as error:
         raise NoSnapshot(f"there is no index in {index}", mend=f"Build one: retriever build --index {index}") from error
+    except PermissionError as error:
+        raise SnapshotDamaged("CURRENT", f"cannot be read: {error}", mend="Let this user read the index.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SnapshotDamaged("CURRENT", f"cannot be read: {error}", mend=BUILD_AGAIN) from error
+        raise SnapshotDamaged("CURRENT", f"cannot be read: {error}", mend=build_again(index)) from error
     if not _ID.fullmatch(text):
-        raise SnapshotDamaged("CURRENT", "does not hold a snapshot's id", mend=BUILD_AGAIN)
+        raise SnapshotDamaged("CURRENT", "does not hold a snapshot's id", mend=build_again(index))
     return text
 
 
@@ -44,9 +46,9 @@ def read_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
         raw = (index / "snapshots" / snapshot_id / "manifest.json").read_bytes()
     except OSError as error:
         raise SnapshotDamaged(
-            f"{snapshot_id}/manifest.json", f"cannot be read: {error.strerror}", mend=BUILD_AGAIN
+            f"{snapshot_id}/manifest.json", f"cannot be read: {error.strerror}", mend=build_again(index)
         ) from error
-    return _parse_manifest(raw, snapshot_id)
+    return _parse_manifest(raw, index, snapshot_id)
 
 
 def read_gate(index: Path, snapshot_id: str) -> Gate | None:
@@ -56,25 +58,27 @@ def read_gate(index: Path, snapshot_id: str) -> Gate | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SnapshotDamaged(f"{snapshot_id}/{GATE}", f"cannot be read: {error}", mend=BUILD_AGAIN) from error
+        raise SnapshotDamaged(f"{snapshot_id}/{GATE}", f"cannot be read: {error}", mend=build_again(index)) from error
 
 
-def _parse_manifest(raw: bytes, snapshot_id: str) -> Manifest:
+def _parse_manifest(raw: bytes, index: Path, snapshot_id: str) -> Manifest:
     try:
         found = msgspec.json.decode(raw)["format"]
         if found == FORMAT:
             manifest = msgspec.json.decode(raw, type=Manifest)
     except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotDamaged(
-            f"{snapshot_id}/manifest.json", f"is not a manifest: {error}", mend=BUILD_AGAIN
+            f"{snapshot_id}/manifest.json", f"is not a manifest: {error}", mend=build_again(index)
         ) from error
     if found != FORMAT:
         raise FormatMismatch(
-            f"snapshot {snapshot_id} has format {found!r}; this version reads format {FORMAT}", mend=BUILD_AGAIN
+            f"snapshot {snapshot_id} has format {found!r}; this version reads format {FORMAT}", mend=build_again(index)
         )
     whole = manifest_bytes(manifest) == raw  # or a key of another name was passed over
     if manifest.id != snapshot_id or not whole or not snapshot_id.endswith(fingerprint(manifest)):
-        raise SnapshotDamaged(f"{snapshot_id}/manifest.json", "was changed after it was published", mend=BUILD_AGAIN)
+        raise SnapshotDamaged(
+            f"{snapshot_id}/manifest.json", "was changed after it was published", mend=build_again(index)
+        )
     return manifest
 
 
@@ -114,15 +118,17 @@ def verify(folder: Path, manifest: Manifest, *, mapped: bool = True) -> None:
     try:
         found = {path.name for path in folder.iterdir()} - {"manifest.json"}
     except OSError as error:
-        raise SnapshotDamaged(manifest.id, f"cannot be read: {error.strerror}", mend=BUILD_AGAIN) from error
+        raise SnapshotDamaged(
+            manifest.id, f"cannot be read: {error.strerror}", mend=build_again(folder.parent.parent)
+        ) from error
     for name in sorted(found ^ set(manifest.files)):
         problem = "is missing" if name in manifest.files else "does not belong to the snapshot"
-        raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+        raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=build_again(folder.parent.parent))
     # One by one: threads would save a server 0.03 s, and leave each of its processes 4 MB of memory that is free.
     for name in manifest.files:
         problem = _problem(folder / name, manifest, mapped=mapped)
         if problem:
-            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=BUILD_AGAIN)
+            raise SnapshotDamaged(f"{manifest.id}/{name}", problem, mend=build_again(folder.parent.parent))
 
 
 def _problem(path: Path, manifest: Manifest, *, mapped: bool) -> str:

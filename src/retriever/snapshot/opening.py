@@ -21,7 +21,7 @@ from retriever.lexical import Lexical
 from retriever.passages import text_of
 from retriever.ranking import pin_key
 from retriever.snapshot.files import HeldFile, hold
-from retriever.snapshot.layout import BUILD_AGAIN, KINDS, Spans
+from retriever.snapshot.layout import KINDS, Spans, build_again
 from retriever.snapshot.manifest import current_id, verified_manifest, verify
 from retriever.snapshot.sharing import SharedFiles
 from retriever.suggest import Suggester
@@ -56,7 +56,8 @@ class Snapshot:
         start, length, crc32 = self._lines[ordinal].tolist()
         line = self._entries.read(length, start)
         if zlib.crc32(line) != crc32:
-            raise SnapshotDamaged("entries.jsonl", "was changed while it was served", mend=BUILD_AGAIN)
+            mend = build_again(self.folder.parent.parent)
+            raise SnapshotDamaged("entries.jsonl", "was changed while it was served", mend=mend)
         return msgspec.json.decode(line, type=Entry)
 
     def entries(self) -> Iterator[Entry]:

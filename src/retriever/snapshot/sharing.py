@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from retriever.arrays import ALIGN, Read, open_bytes
 from retriever.errors import SnapshotDamaged
 from retriever.snapshot.files import digest_in
-from retriever.snapshot.layout import BUILD_AGAIN
+from retriever.snapshot.layout import build_again
 from retriever.types import Manifest
 
 # More processes than share one parent; those that find no room have memory of their own.
@@ -119,7 +119,7 @@ def _filled(name: str, folder: Path, manifest: Manifest, places: dict[str, tuple
             for file, (start, end) in places.items():
                 if digest_in(held[start:end]) != manifest.files[file]:
                     problem = "is not what was published (sha256 differs)"
-                    raise SnapshotDamaged(f"{manifest.id}/{file}", problem, mend=BUILD_AGAIN)
+                    raise SnapshotDamaged(f"{manifest.id}/{file}", problem, mend=build_again(folder.parent.parent))
     except BaseException:
         os.close(handle)
         raise
