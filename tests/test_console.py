@@ -122,7 +122,7 @@ def test_an_explained_hit_shows_the_parts_and_what_they_add_up_to(shown):
 
 
 def test_words_that_nothing_has_are_named(shown):
-    assert "Nothing here about refunds, 2031.\n" in shown(
+    assert "Nothing here mentions refunds, 2031.\n" in shown(
         console.show_answer, replace(ANSWER, missing=("refunds", "2031"))
     )
 

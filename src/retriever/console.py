@@ -179,7 +179,7 @@ def show_answer(answer: Answer) -> None:
     elif answer.message:
         print(_plain(answer.message))
     if answer.missing:
-        print(f"Nothing here about {_plain(', '.join(answer.missing))}.")
+        print(f"Nothing here mentions {_plain(', '.join(answer.missing))}.")
     print()
     for hit in answer.hits:
         _show_hit(hit)

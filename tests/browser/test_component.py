@@ -96,12 +96,12 @@ def test_the_link_to_the_page_asks_the_same_there(open_host, site):
 def test_no_good_answer_says_what_is_missing_and_shows_what_is_near(open_host):
     notice = ask(open_host(), FOREIGN)
     expect(notice).to_contain_text("No good answer")
-    expect(notice).to_contain_text(re.compile("Nothing here about .*mercury"))
+    expect(notice).to_contain_text(re.compile("Nothing here mentions .*mercury"))
     expect(notice.locator("details")).to_have_count(3)
 
 
 def test_an_answer_that_lacks_a_word_says_so(open_host):
-    expect(ask(open_host(), LACKING)).to_contain_text("Nothing here about Kubernetes.")
+    expect(ask(open_host(), LACKING)).to_contain_text("Nothing here mentions Kubernetes.")
 
 
 def test_a_misspelt_question_is_shown_as_it_was_searched(open_host):

@@ -134,14 +134,14 @@ def test_a_question_about_nothing_here_opens_no_answer_and_says_what_is_missing(
     page = open_page(address_of(FOREIGN))
     notice = page.locator(".notice")
     expect(notice.get_by_role("heading", name="No good answer")).to_be_visible()
-    expect(notice).to_contain_text(re.compile(r"Nothing here about .*mercury"))
+    expect(notice).to_contain_text(re.compile(r"Nothing here mentions .*mercury"))
     expect(page.get_by_role("article")).to_have_count(0)
     expect(page.get_by_role("heading", name="Nearest questions")).to_be_visible()
 
 
 def test_an_answer_that_lacks_a_word_of_the_question_says_so(open_page):
     card = open_page(address_of(LACKING)).get_by_role("article")
-    expect(card.locator(".verdict")).to_contain_text("Nothing here about Kubernetes.")
+    expect(card.locator(".verdict")).to_contain_text("Nothing here mentions Kubernetes.")
 
 
 def test_a_misspelt_question_is_shown_as_it_was_searched(open_page):

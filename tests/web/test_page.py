@@ -294,10 +294,10 @@ def test_confidence_is_of_the_first_hit_alone():
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        (("cards",), "Nothing here about cards."),
-        (("cards", "Oslo"), "Nothing here about cards or Oslo."),
-        (("cards", "Oslo", "95"), "Nothing here about cards, Oslo or 95."),
-        (tuple("abcdefgh"), "Nothing here about a, b, c, d, e, f and 2 more."),
+        (("cards",), "Nothing here mentions cards."),
+        (("cards", "Oslo"), "Nothing here mentions cards or Oslo."),
+        (("cards", "Oslo", "95"), "Nothing here mentions cards, Oslo or 95."),
+        (tuple("abcdefgh"), "Nothing here mentions a, b, c, d, e, f and 2 more."),
     ],
 )
 def test_what_is_missing_is_named(answered, missing, words):
@@ -305,11 +305,11 @@ def test_what_is_missing_is_named(answered, missing, words):
 
 
 def test_what_is_missing_is_named_where_nothing_was_found():
-    assert "Nothing here about cards." in Parsed(results(answered=False, missing=("cards",))).text
+    assert "Nothing here mentions cards." in Parsed(results(answered=False, missing=("cards",))).text
 
 
 def test_nothing_is_said_to_be_missing_where_nothing_is():
-    assert "Nothing here about" not in results(HIT, HIT)
+    assert "Nothing here mentions" not in results(HIT, HIT)
 
 
 @pytest.mark.parametrize("answered", [True, False])
