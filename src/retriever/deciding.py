@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from retriever.confidence import CAP, Evidence, confidence_of
+from retriever.confidence import Evidence, confidence_of
 from retriever.guard import denied
 from retriever.lexical import is_code
 from retriever.show import Card
@@ -52,16 +52,15 @@ class Deciding:
         self._capitals = not snapshot.manifest.lang.startswith("de")
         self._card = card
 
-    def confidence(self, ranked: Ranked, first: Card, matter: Matter, *, capped: bool) -> float:
-        """Return the probability that the first of what was found answers, which is never high where it is capped.
+    def confidence(self, ranked: Ranked, first: Card, matter: Matter) -> float:
+        """Return the probability that the first of what was found answers.
 
         What has no word that carries matter, as a question of which "how do I" is typed, asks for what is near alone.
         """
         if self._english and not matter.words and ranked.compared.nearest[0, ranked.place[0]] < _MEANT:
             return 0.0
         evidence = Evidence(float(ranked.scores[0]), self._lead(ranked, first), first.words)
-        confidence = float(confidence_of([evidence], self._calibration)[0])
-        return min(confidence, CAP) if capped else confidence
+        return float(confidence_of([evidence], self._calibration)[0])
 
     def _lead(self, ranked: Ranked, first: Card) -> float:
         """Return the score of the first entry less that of the best with another question."""

@@ -18,10 +18,9 @@ from retriever.confidence import CAP, auroc, moved, sharpen
 from retriever.defaults import off_topic_questions
 from retriever.errors import EncoderError, SnapshotError
 from retriever.readers import findings, named, names_of
-from retriever.search import Searcher
+from retriever.search import Judged, Searcher
 from retriever.snapshot import Snapshot, open_snapshot, read_manifest
 from retriever.types import (
-    Answer,
     Calibration,
     Difference,
     Encoder,
@@ -50,8 +49,8 @@ class _Replay:
 
     snapshot: str
     calibration: Calibration
-    answers: Sequence[Answer]
-    recalled: Sequence[Answer]
+    answers: Sequence[Judged]
+    recalled: Sequence[Judged]
     names: _Names
 
     def wanted(self, labelled: Labelled) -> frozenset[str]:
@@ -83,7 +82,7 @@ def review(
     asked = _unlabelled(recalled, golden)
     searcher = Searcher(staged, encoder)
     new = _replay(searcher, golden, asked, names_of(staged.entries()))
-    off_topic = [searcher.ask(question, 1).confidence for question in off_topic_questions()] if golden.questions else []
+    off_topic = [searcher.judge(question, 1) for question in off_topic_questions()] if golden.questions else []
     old = _served(index, encoder, golden, asked)
     progress("replay", 1, 1)
 
@@ -129,8 +128,8 @@ def _unlabelled(recalled: Sequence[Recalled], golden: Golden) -> list[Labelled]:
 
 
 def _replay(searcher: Searcher, golden: Golden, asked: Sequence[Labelled], names: _Names) -> _Replay:
-    answers = [searcher.ask(labelled.question, 1) for labelled in golden.questions]
-    recalled = [searcher.ask(labelled.question, 1) for labelled in asked]
+    answers = [searcher.judge(labelled.question, 1) for labelled in golden.questions]
+    recalled = [searcher.judge(labelled.question, 1) for labelled in asked]
     return _Replay(searcher.manifest.id, searcher.manifest.calibration, answers, recalled, names)
 
 
@@ -146,13 +145,15 @@ def _served(index: Path, encoder: Encoder, golden: Golden, asked: Sequence[Label
         return None
 
 
-def _sharpened(new: _Replay, asked: Sequence[tuple[Labelled, Answer]], off_topic: Sequence[float]) -> Calibration:
+def _sharpened(new: _Replay, asked: Sequence[tuple[Labelled, Judged]], off_topic: Sequence[Judged]) -> Calibration:
     """Return the calibration that the labels teach; the shipped one where there are too few to teach anything."""
     answerable = [bool(labelled.ids) for labelled, _ in asked]
     if not _enough(len(asked), len(asked) - sum(answerable)):
         return new.calibration
-    right = [bool(answer.hits) and answer.hits[0].entry_id in new.wanted(labelled) for labelled, answer in asked]
-    return sharpen(new.calibration, [answer.confidence for _, answer in asked], right, answerable, off_topic)
+    hits = [(labelled, judged.answer.hits) for labelled, judged in asked]
+    right = [bool(found) and found[0].entry_id in new.wanted(labelled) for labelled, found in hits]
+    sure, elsewhere = [judged.sure for _, judged in asked], [judged.sure for judged in off_topic]
+    return sharpen(new.calibration, sure, right, answerable, elsewhere)
 
 
 def _enough(labelled: int, without: int) -> bool:
@@ -160,15 +161,14 @@ def _enough(labelled: int, without: int) -> bool:
 
 
 def _decided(
-    replay: _Replay, questions: Sequence[Labelled], answers: Sequence[Answer], curve: Calibration | None, least: float
+    replay: _Replay, questions: Sequence[Labelled], answers: Sequence[Judged], curve: Calibration | None, least: float
 ) -> list[Replayed]:
     """Return what is answered to each question; `curve` moves what the replay said, None leaves it."""
-    said = np.array([answer.confidence for answer in answers])
-    confidences = said if curve is None else moved(said, curve)
-    # A missing word keeps a confidence at the cap, wherever the curve would move it.
-    confidences = np.where(said == CAP, np.minimum(confidences, CAP), confidences)
+    sure = np.array([judged.sure for judged in answers])
+    confidences = sure if curve is None else moved(sure, curve)
+    confidences = np.where([judged.capped for judged in answers], np.minimum(confidences, CAP), confidences)
     decided = []
-    for labelled, answer, confidence in zip(questions, answers, confidences.tolist(), strict=True):
+    for labelled, (answer, _, _), confidence in zip(questions, answers, confidences.tolist(), strict=True):
         first = answer.hits[0] if answer.hits else None
         entry, question = (first.entry_id, first.question) if first else (None, None)
         answered = entry is not None and confidence >= least
@@ -213,10 +213,11 @@ def _shown(replayed: Replayed) -> str | None:
     return replayed.entry_id if replayed.answered else None
 
 
-def _separation(answers: Sequence[Answer], off_topic: Sequence[float]) -> float | None:
+def _separation(answers: Sequence[Judged], off_topic: Sequence[Judged]) -> float | None:
     if len(answers) < _ENOUGH_TO_SEPARATE:
         return None
-    return auroc([answer.confidence for answer in answers], off_topic)
+    inside, outside = ([judged.answer.confidence for judged in those] for those in (answers, off_topic))
+    return auroc(inside, outside)
 
 
 def _warnings(gate: Gate, *, sharpened: bool) -> list[str]:

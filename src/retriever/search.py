@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from retriever.bounds import check_k, check_question, check_text
 from retriever.catalog import facets_of, listing_of, related_to
-from retriever.confidence import level_of
+from retriever.confidence import CAP, level_of
 from retriever.deciding import Deciding, Matter
 from retriever.defaults import (
     DEFAULT_K,
@@ -49,6 +50,14 @@ _KEPT_RELATED = 1000
 # of those with high confidence 86% are right where any is lacking, and 76% where half are: less than high says.
 _ENOUGH_ENTRIES, _HALF = 100, 0.5
 _ANY, _NONE = 0.0, math.inf
+
+
+class Judged(NamedTuple):
+    """An answer; how sure it would be if no word were missing, before that is rounded; and whether one keeps it low."""
+
+    answer: Answer
+    sure: float
+    capped: bool
 
 
 class Searcher:
@@ -166,6 +175,19 @@ class Searcher:
         Misspelt words are put right unless `correct` is false.
         Raises InputError if `question`, `k` or `min_confidence` is out of bounds.
         """
+        return self.judge(question, k, filters, explain=explain, min_confidence=min_confidence, correct=correct).answer
+
+    def judge(
+        self,
+        question: str,
+        k: int = DEFAULT_K,
+        filters: Filters | None = None,
+        *,
+        explain: bool = False,
+        min_confidence: float | None = None,
+        correct: bool = True,
+    ) -> Judged:
+        """Return what `ask` does, with what its confidence is made of."""
         began = time.perf_counter()
         check_question(question)
         check_k(k)
@@ -192,14 +214,16 @@ class Searcher:
         missing = deciding.missing(query, matter, cards[0], least=least) if cards and not len(pinned) else ()
         # A page text answers no question of its own, however near it is.
         faq = bool(cards) and cards[0].entry.kind == "faq"
-        confidence = deciding.confidence(ranked, cards[0], matter, capped=bool(missing)) if faq else 0.0
-        confidence = 1.0 if faq and len(pinned) else confidence  # its owner is sure
+        sure = deciding.confidence(ranked, cards[0], matter) if faq else 0.0
+        sure = 1.0 if faq and len(pinned) else sure  # its owner is
+        capped = bool(missing)
+        confidence = min(sure, CAP) if capped else sure
         answered = faq and confidence >= enough
         if cards and not answered and (len(pinned) or least == _HALF):
             missing = deciding.missing(query, matter, cards[0], least=_ANY if self._english else _NONE)
         hits = self._showing.hits(ranked, cards, wanted, today, explain=explain)
         done = time.perf_counter()
-        return Answer(
+        answer = Answer(
             question=question,
             answered=answered,
             confidence=round(confidence, 4),
@@ -211,6 +235,7 @@ class Searcher:
             took_ms=Timings(_ms(encoded - began), _ms(done - encoded), _ms(done - began)),
             hits=hits,
         )
+        return Judged(answer, sure, capped)
 
     # --- without a question ---------------------------------------------------------------------------------------
 
